@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Socket options: one table, from which come validation, setting, reading, inheritance and the docs.
+ *
+ * To add an option: one row in options_table.h (and its test). */
+#ifndef GT_OPTIONS_H
+#define GT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/packet.h"
+#include "sys/sys.h"
+
+/* Names: GT_OPT_ACTIVE, GT_OPT_BUFFER, … in the order of the table. */
+enum gt_option_name {
+#define GT_OPTION_ROW(upper, name, type, low, high, fallback, where, owner, level, option) GT_OPT_##upper,
+#include "engine/options_table.h"
+#undef GT_OPTION_ROW
+    GT_OPTIONS
+};
+
+enum gt_option_type {
+    GT_TYPE_BOOL,    /* number: 0 or 1 */
+    GT_TYPE_INT,     /* number: low..high */
+    GT_TYPE_TIMEOUT, /* number: milliseconds 0..high, or GT_INFINITY */
+    GT_TYPE_ACTIVE,  /* number: gt_active; extra: the count of GT_ACTIVE_COUNT, -32768..32767 */
+    GT_TYPE_PACKET,  /* number: gt_packet_type */
+    GT_TYPE_FAMILY,  /* number: AF_INET or AF_INET6 */
+    GT_TYPE_BACKEND, /* number: gt_send_backend */
+    GT_TYPE_LINGER,  /* number: 0 or 1; extra: seconds 0..65535 */
+    GT_TYPE_ADDRESS, /* address: its port is ignored */
+};
+
+#define GT_INFINITY ((int64_t)-1)
+
+enum gt_active { GT_PASSIVE, GT_ACTIVE_TRUE, GT_ACTIVE_ONCE, GT_ACTIVE_COUNT };
+enum { GT_ACTIVE_COUNT_MAX = 32767 };
+enum { GT_BUFFER_MAX = 64 * 1024 * 1024 }; /* as much as one recv may ask for */
+
+/* Option inet_backend, given to gentcp: when send returns. */
+enum gt_send_backend {
+    GT_SEND_QUEUES, /* inet: at once, up to the watermarks */
+    GT_SEND_DRAINS, /* socket: when the kernel has taken all */
+};
+
+/* Where an option may be given, whether accept hands it down, and whose it is. */
+enum gt_option_where {
+    GT_AT_CONNECT = 1,
+    GT_AT_LISTEN = 2,
+    GT_AT_SET = 4,
+    GT_AT_GET = 8,
+    GT_INHERITED = 16,
+    GT_ANYWHERE = GT_AT_CONNECT | GT_AT_LISTEN | GT_AT_SET | GT_AT_GET,
+    GT_AT_OPEN = GT_AT_CONNECT | GT_AT_LISTEN,
+};
+
+enum gt_option_owner {
+    GT_OF_ENGINE, /* kept in gt_settings */
+    GT_OF_SYSTEM, /* setsockopt(2), getsockopt(2) at (level, option) */
+    GT_OF_HOST,   /* host->set_option, host->get_option */
+};
+
+typedef struct gt_option {
+    uint16_t name; /* gt_option_name */
+    int64_t number;
+    int64_t extra;
+    gt_address address;
+} gt_option;
+
+typedef struct gt_option_row {
+    const char *name; /* as gen_tcp spells it */
+    uint8_t type, where, owner;
+    int64_t low, high, fallback; /* fallback: the default, GT_OF_ENGINE only; a host's own: gt_host.defaults */
+    int level, option;
+} gt_option_row;
+
+extern const gt_option_row gt_option_rows[GT_OPTIONS];
+
+/* What GT_OF_ENGINE options set; a part of every socket, so kept small. */
+typedef struct gt_settings {
+    gt_framing framing;
+    uint32_t buffer;       /* largest piece of raw data, and read-ahead */
+    uint32_t high, low;    /* watermarks */
+    int32_t send_timeout;  /* milliseconds or -1; applied by the host, which waits */
+    int32_t linger;        /* seconds, or -1: off */
+    uint16_t backlog;
+    uint16_t count;        /* what is left of GT_ACTIVE_COUNT */
+    uint8_t active;        /* gt_active */
+    uint8_t backend;       /* gt_send_backend */
+    uint8_t family;
+    bool buffer_set : 1;   /* by the user, not by us */
+    bool exit_on_close : 1;
+    bool show_econnreset : 1;
+    bool send_timeout_close : 1;
+} gt_settings;
+
+/* The row of that name ("nodelay"), or NULL. */
+const gt_option_row *gt_option_find(const char *name);
+
+/* Checks one option for that place (GT_AT_CONNECT, GT_AT_LISTEN, GT_AT_SET): 0 or -EINVAL. */
+int gt_option_check(const gt_option *option, int where);
+/* The settings of a new socket: the table's defaults. */
+void gt_settings_init(gt_settings *settings);
+
+#endif

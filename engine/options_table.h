@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options: name, type, range, default, where they may be given, whose they are, and for the system's their level
+ * and name in setsockopt(2). Included with GT_OPTION_ROW defined; each inclusion expands the rows.
+ *
+ * Meaning and defaults: OTP's inet:setopts/2 and gen_tcp's option types. Where a range is ours, the reason stands
+ * beside it. */
+/* clang-format off */
+/*            enum              name                  type     low  high        default           where                            whose  */
+GT_OPTION_ROW(ACTIVE,           "active",             ACTIVE,  0,   GT_ACTIVE_COUNT, GT_ACTIVE_TRUE, GT_ANYWHERE | GT_INHERITED,   ENGINE, 0, 0)
+GT_OPTION_ROW(PACKET,           "packet",             PACKET,  0,   GT_PACKET_TYPES - 1, GT_PACKET_RAW, GT_ANYWHERE | GT_INHERITED, ENGINE, 0, 0)
+GT_OPTION_ROW(PACKET_SIZE,      "packet_size",        INT,     0,   UINT32_MAX, 0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(LINE_DELIMITER,   "line_delimiter",     INT,     0,   255,        '\n',             GT_AT_OPEN | GT_AT_SET | GT_INHERITED, ENGINE, 0, 0)
+GT_OPTION_ROW(BUFFER,           "buffer",             INT,     1,   GT_BUFFER_MAX, 1460,          GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(HIGH_WATERMARK,   "high_watermark",     INT,     0,   INT32_MAX,  8192,             GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(LOW_WATERMARK,    "low_watermark",      INT,     0,   INT32_MAX,  4096,             GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(SEND_TIMEOUT,     "send_timeout",       TIMEOUT, 0,   INT32_MAX,  GT_INFINITY,      GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(SEND_TIMEOUT_CLOSE, "send_timeout_close", BOOL,  0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(EXIT_ON_CLOSE,    "exit_on_close",      BOOL,    0,   1,          1,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(SHOW_ECONNRESET,  "show_econnreset",    BOOL,    0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(INET_BACKEND,     "inet_backend",       BACKEND, 0,   GT_SEND_DRAINS, GT_SEND_QUEUES, GT_AT_OPEN | GT_INHERITED,     ENGINE, 0, 0)
+GT_OPTION_ROW(LINGER,           "linger",             LINGER,  0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(FAMILY,           "family",             FAMILY,  0,   0,          AF_INET,          GT_AT_OPEN,                      ENGINE, 0, 0)
+GT_OPTION_ROW(IP,               "ip",                 ADDRESS, 0,   0,          0,                GT_AT_OPEN,                      ENGINE, 0, 0)
+GT_OPTION_ROW(PORT,             "port",               INT,     0,   65535,      0,                GT_AT_CONNECT,                   ENGINE, 0, 0)
+GT_OPTION_ROW(BACKLOG,          "backlog",            INT,     0,   UINT16_MAX, 5,                GT_AT_LISTEN,                    ENGINE, 0, 0)
+GT_OPTION_ROW(NODELAY,          "nodelay",            BOOL,    0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, IPPROTO_TCP, TCP_NODELAY)
+GT_OPTION_ROW(KEEPALIVE,        "keepalive",          BOOL,    0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, SOL_SOCKET, SO_KEEPALIVE)
+GT_OPTION_ROW(REUSEADDR,        "reuseaddr",          BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_REUSEADDR)
+GT_OPTION_ROW(RECBUF,           "recbuf",             INT,     0,   INT32_MAX,  0,                GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_RCVBUF)
+GT_OPTION_ROW(SNDBUF,           "sndbuf",             INT,     0,   INT32_MAX,  0,                GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_SNDBUF)
+GT_OPTION_ROW(PRIORITY,         "priority",           INT,     0,   INT32_MAX,  0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, SOL_SOCKET, SO_PRIORITY)
+GT_OPTION_ROW(IPV6_V6ONLY,      "ipv6_v6only",        BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, IPPROTO_IPV6, IPV6_V6ONLY)
+/* clang-format on */

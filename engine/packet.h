@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Framing: bytes in, packets out. Pure: no I/O, no allocation, no state but the arguments.
+ *
+ * Types and their meaning: option packet in OTP's inet:setopts/2. */
+#ifndef GT_PACKET_H
+#define GT_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gt_packet_type {
+    GT_PACKET_RAW, /* no framing: whatever is there is a packet */
+    GT_PACKET_1,   /* a header of 1, 2 or 4 bytes, big-endian, holds the length of what follows */
+    GT_PACKET_2,
+    GT_PACKET_4,
+    GT_PACKET_LINE, /* up to and with the delimiter */
+    GT_PACKET_TYPES
+};
+
+/* Headers above this are refused: OTP keeps lengths in an int and a header's room beside it. */
+#define GT_PACKET_MAX ((uint64_t)INT32_MAX - 4)
+
+typedef struct gt_framing {
+    uint8_t type;       /* gt_packet_type */
+    uint8_t delimiter;  /* of GT_PACKET_LINE */
+    uint32_t max_size;  /* option packet_size: a longer packet is an error; 0: GT_PACKET_MAX */
+    uint32_t line_size; /* a line without a delimiter so far is delivered in pieces of this size; not 0 */
+} gt_framing;
+
+enum gt_packet_result {
+    GT_PACKET_DONE,       /* a packet: see the other fields */
+    GT_PACKET_INCOMPLETE, /* more bytes are needed: total of them, if it is known already, else total is 0 */
+    GT_PACKET_TOO_LARGE,  /* longer than max_size (or than GT_PACKET_MAX): emsgsize */
+};
+
+typedef struct gt_packet {
+    size_t start; /* the packet's bytes begin here, */
+    size_t size;  /* are so many, */
+    size_t total; /* and with framing take this much of the stream */
+} gt_packet;
+
+/* Looks for the first packet in bytes[0..size). GT_PACKET_RAW: all that is there, incomplete if nothing is. */
+enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out);
+
+enum { GT_PACKET_HEADER_MAX = 4 };
+/* Writes the header that goes before a packet of that size: its length (0 for raw and line) or -EMSGSIZE when the
+ * header can't tell such a length. */
+int gt_packet_header(uint8_t type, size_t size, uint8_t header[GT_PACKET_HEADER_MAX]);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A TCP socket with gen_tcp's behaviour: the state machine, and the calls that hosts make.
+ *
+ * Every call may be made from any thread, with a reference to the socket held by the caller, and without its lock.
+ * A call that takes an op returns
+ *   0            the op is finished: host->complete was called for it before this returned;
+ *   GT_PENDING   host->complete will be called for it later, unless gt_cancel gets there first;
+ *   an error     the op was not used; host->complete is not called.
+ */
+#ifndef GT_SOCKET_H
+#define GT_SOCKET_H
+
+#include "engine/host.h"
+#include "pollers/poller.h"
+#include "sys/error.h"
+#include "sys/lock.h"
+
+enum { GT_PENDING = 1 };
+
+/*            connect                decided
+ *   NEW ───────────────▶ CONNECTING ───────▶ CONNECTED ──────────▶ ENDED      the peer's end or an error, passive,
+ *    │                        │                  │                 │          exit_on_close: descriptor closed
+ *    │ listen                 │                  │ close, or the   │ close
+ *    ├────────▶ LISTENING     │                  ▼ owner's death   ▼
+ *    └──────────────┴─────────┴──────────────▶ CLOSING ─────────▶ CLOSED
+ *                    (nothing queued: at once)   flushes the queue within a bound
+ *
+ * Active sockets go from CONNECTED to CLOSED when the stream ends: tcp_closed was the last that their owner heard. */
+enum gt_state { GT_NEW, GT_CONNECTING, GT_CONNECTED, GT_LISTENING, GT_ENDED, GT_CLOSING, GT_SHUT };
+
+typedef struct gt_op_list {
+    gt_op *first;
+    gt_op *last;
+} gt_op_list;
+
+struct gt_socket {
+    gt_lock lock;
+    const gt_host *host;
+    gt_poller *poller; /* where it is, or will be, watched */
+    gt_watch watch;    /* its descriptor */
+    gt_deadline deadline;
+    gt_settings settings;
+    gt_op_list readers; /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
+    gt_op_list writers; /* GT_OP_SEND in order; GT_OP_CLOSE while CLOSING */
+
+    gt_buffer *input; /* received, and not yet asked for: bytes[input_from..input_to); NULL if nothing */
+    size_t input_from, input_to;
+    gt_segment *output; /* to be sent, in order */
+    gt_segment **output_end;
+    size_t output_size;    /* bytes in all of it */
+    int64_t flush_limit;   /* CLOSING: gives up at this moment, progress or not */
+    gt_socket *parked;     /* LISTENING: accepted, but their caller was gone; linked by themselves */
+    int owe_recv;          /* ENDED: what the next recv answers, once; 0: nothing is owed */
+    int owe_send;          /* ENDED: likewise for send */
+    uint8_t state;         /* gt_state */
+    uint8_t read_shift;    /* adaptive size of a read: 1 << read_shift */
+    bool drained : 1;      /* the last read came back short, and no edge since */
+    bool hung_up : 1;      /* GT_HANGUP was seen: never skip a read any more */
+    bool read_ended : 1;   /* the end was read; the socket lives on (exit_on_close false) */
+    bool write_ended : 1;  /* shutdown(write) was asked for: once the queue is empty it is done */
+    bool congested : 1;    /* the queue reached high_watermark, and not yet low_watermark */
+    bool passive_due : 1;  /* tcp_passive is to be told */
+};
+
+/* Prepares zeroed memory; no system call. poller: where it will be watched. */
+void gt_socket_init(gt_socket *socket, const gt_host *host, gt_poller *poller);
+/* Frees what the socket holds, when the host's last reference goes; it must be NEW or SHUT. */
+void gt_socket_fini(gt_socket *socket);
+
+/* Connects to an address (a host tries the addresses of a name with a socket each). Options are checked first; a bad
+ * one is GT_BADARG and nothing has happened. op: GT_OP_CONNECT. After a failure the socket is SHUT. */
+int gt_connect(gt_socket *socket, const gt_option *options, int count, const gt_address *to, gt_op *op);
+/* Listens on an address (its port; option ip, if given, replaces the rest of it). 0 or an error, GT_BADARG as above. */
+int gt_listen(gt_socket *socket, const gt_option *options, int count, const gt_address *at);
+/* Takes a connection. op: GT_OP_ACCEPT. */
+int gt_accept(gt_socket *listener, gt_op *op);
+/* Receives: op->length bytes, or a packet. op: GT_OP_RECV. */
+int gt_recv(gt_socket *socket, gt_op *op);
+/* Puts bytes back, to be read again first. They are copied. */
+int gt_unrecv(gt_socket *socket, const void *bytes, size_t size);
+/* Sends the parts as one packet. op: GT_OP_SEND; it waits while the queue is above its watermarks, as BEHAVIOUR's
+ * contract Q has it. When it is cancelled (send_timeout), its bytes stay queued. source is handed to host->hold. */
+int gt_send(gt_socket *socket, const struct iovec *parts, int count, void *source, gt_op *op);
+/* how: SHUT_RD, SHUT_WR or SHUT_RDWR. Writing ends when the queue is empty; returns at once. */
+int gt_shutdown(gt_socket *socket, int how);
+/* Closes: everybody who waits is told GT_CLOSED, the queue is flushed within its bound, the descriptor closed, and
+ * then op (GT_OP_CLOSE) is finished. op may be NULL (owner death). 0, too, if it was closed before. */
+int gt_close(gt_socket *socket, gt_op *op);
+/* Closes without flushing. The owner of an active socket gets tcp_closed (send_timeout_close). */
+void gt_abort(gt_socket *socket);
+/* Takes back an op: true if it won't be completed, false if it was. */
+bool gt_cancel(gt_socket *socket, gt_op *op);
+
+/* inet:setopts: all are checked (-EINVAL: nothing applied), then applied in order up to the first failure. */
+int gt_set_options(gt_socket *socket, const gt_option *options, int count);
+/* Reads one option: its name is set, the rest is filled in. -EINVAL: can't be read. */
+int gt_get_option(gt_socket *socket, gt_option *option);
+int gt_sockname(gt_socket *socket, gt_address *out);
+int gt_peername(gt_socket *socket, gt_address *out);
+/* controlling_process: host->reown under the socket's lock, and into another poller if `poller` is a different one
+ * (then only by the thread that runs the present one). */
+int gt_reown(gt_socket *socket, const void *from, const void *to, gt_poller *poller);
+
+/* Says that the descriptor may be ready (a set of gt_readiness), by whoever has waited for it. */
+void gt_ready(gt_socket *socket, int readiness);
+/* What a thread that waits outside the poller should wait for: the descriptor (-1: closed), and POLLIN or POLLOUT
+ * for op. */
+int gt_waits_for(gt_socket *socket, const gt_op *op, short *events);
+
+/* What a host passes to gt_poller_open, its memory functions added. */
+void gt_poller_user_init(gt_poller_user *user, void *(*allocate)(size_t), void (*release)(void *));
+
+#endif

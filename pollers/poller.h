@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A poller tells which descriptors are ready, and when deadlines have passed.
+ *
+ * It starts no thread: its host calls gt_poller_run, from one thread at a time. Everything else may be called from
+ * any thread. Callbacks are made from gt_poller_run alone, without the poller's lock.
+ *
+ * Readiness is edge-triggered for the user of a poller, whichever the backend: after a report of GT_READABLE there
+ * need not be another until gt_poller_want(watch, GT_READABLE) has been called and more has arrived. A report is a
+ * hint: the call that follows may still say EAGAIN. */
+#ifndef GT_POLLER_H
+#define GT_POLLER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sys/lock.h"
+
+typedef struct gt_poller gt_poller;
+typedef struct gt_watch gt_watch;
+typedef struct gt_deadline gt_deadline;
+typedef struct gt_backend gt_backend;
+
+enum gt_readiness {
+    GT_READABLE = 1, /* bytes, a connection or an end can be read */
+    GT_WRITABLE = 2, /* there is room, or a connect was decided */
+    GT_HANGUP = 4,   /* the peer has ended or broken the connection: reading will reach that end */
+};
+
+/* A descriptor under watch, embedded in its user's struct. */
+struct gt_watch {
+    int fd;            /* -1: not open */
+    int slot;          /* the backend's: where it stands in an array */
+    gt_poller *poller; /* NULL: not added. Guarded by the user's lock */
+    gt_watch *next;    /* the list that it stands on: ready, or dead */
+    gt_watch *previous;
+    unsigned char on;       /* which list that is. Guarded by the poller's lock */
+    unsigned char interest; /* the backend's: what is wanted. Guarded by the poller's lock */
+};
+
+/* A moment at which to be called, embedded in its user's struct. Zeroed: not set. */
+struct gt_deadline {
+    int64_t at; /* gt_sys_now's milliseconds */
+    gt_deadline *next;
+    gt_deadline *previous;
+    bool set;
+};
+
+/* What the user of a poller is told. Called from gt_poller_run, without locks; each may call the poller. */
+typedef struct gt_poller_user {
+    /* readiness: a set of gt_readiness; 0: the turn of a watch that asked for one with gt_poller_again. */
+    void (*ready)(gt_watch *watch, int readiness);
+    /* A deadline has passed (and is no longer set). */
+    void (*expired)(gt_deadline *deadline);
+    /* A removed watch will not be touched any more: its memory may go. */
+    void (*forgotten)(gt_watch *watch);
+    void *(*allocate)(size_t size);
+    void (*release)(void *memory);
+} gt_poller_user;
+
+extern const gt_backend gt_backend_epoll; /* edge-triggered, each descriptor registered once */
+extern const gt_backend gt_backend_poll;  /* poll(2), for systems without epoll, and to test against */
+
+/* Makes a poller: 0 or a negative errno. The user's struct must outlive it. */
+int gt_poller_open(gt_poller **out, const gt_backend *backend, const gt_poller_user *user);
+/* Every watch must have been removed. */
+void gt_poller_close(gt_poller *poller);
+
+/* Adds watch->fd; what is ready already will be reported. 0 or a negative errno (-ENOMEM, -ENOSPC).
+ * A watch is in one poller at a time; to move it: remove, then add to the other. */
+int gt_poller_add(gt_poller *poller, gt_watch *watch);
+/* Takes a watch out for good, before its fd is closed. `forgotten` is called once no run can hold it any more: at
+ * once, or at the end of the run under way. */
+void gt_poller_remove(gt_watch *watch);
+/* Takes a watch out so that it can be added to another poller. Only while no run is under way, i.e. by the thread
+ * that runs this poller. */
+void gt_poller_detach(gt_watch *watch);
+/* Says what to report next (a set of GT_READABLE, GT_WRITABLE; added to what is wanted already). */
+void gt_poller_want(gt_watch *watch, int readiness);
+/* Asks for another turn: `ready(watch, 0)` in the next run, after those that asked before. For work left over,
+ * which no edge will tell of. Until then the poller's fd is readable and next_timeout is 0. */
+void gt_poller_again(gt_watch *watch);
+
+/* Sets or moves a deadline: `expired` is called in the first run at or after the moment. */
+void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at);
+void gt_poller_clear_deadline(gt_poller *poller, gt_deadline *deadline);
+
+/* Waits up to timeout_ms (-1: for ever; 0: not at all) until something is ready or gt_poller_wake was called, then
+ * reports at most max_events descriptors, each once. Returns how many things were reported, or a negative errno. */
+int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events);
+/* Milliseconds until gt_poller_run has something to do by itself: 0: now, -1: nothing is due. */
+int gt_poller_next_timeout(gt_poller *poller);
+/* A descriptor that is readable whenever gt_poller_run has something to do, for another loop to watch.
+ * -EOPNOTSUPP where the system can't nest: then gt_poller_fds serves. */
+int gt_poller_fd(gt_poller *poller);
+/* For a backend that can't nest: what to give to poll(2), with gt_poller_next_timeout as the timeout. Fills at most
+ * n, returns how many there are. -EOPNOTSUPP where gt_poller_fd works. */
+int gt_poller_fds(gt_poller *poller, struct pollfd *fds, int n);
+/* Ends the wait of a run under way, or of the next one. From any thread, and from a signal handler. */
+void gt_poller_wake(gt_poller *poller);
+/* The descriptor that gt_poller_wake makes readable, for a thread that waits outside gt_poller_run; it clears it
+ * with gt_poller_clear_wake. */
+int gt_poller_wake_fd(gt_poller *poller);
+void gt_poller_clear_wake(gt_poller *poller);
+
+#endif
