@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each test/*_test.c is a cmocka program and runs on both pollers, named by GENTCP_POLLER in its environment.
+# Other test/*.c are linked into all of them.
+
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+    pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
+endif()
+if(NOT TARGET PkgConfig::CMOCKA)
+    message(STATUS "Tests: skipped, no cmocka (Debian: libcmocka-dev pkg-config)")
+    return()
+endif()
+
+file(GLOB test_sources CONFIGURE_DEPENDS test/*_test.c)
+file(GLOB test_support CONFIGURE_DEPENDS test/*.c)
+foreach(source IN LISTS test_sources)
+    list(REMOVE_ITEM test_support ${source})
+endforeach()
+
+foreach(source IN LISTS test_sources)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source} ${test_support})
+    target_link_libraries(${name} PRIVATE gentcp_internal gentcp_flags PkgConfig::CMOCKA)
+    target_compile_options(${name} PRIVATE -UNDEBUG)
+    foreach(poller epoll poll)
+        add_test(NAME ${name}.${poller} COMMAND ${name})
+        set_tests_properties(${name}.${poller} PROPERTIES
+            ENVIRONMENT GENTCP_POLLER=${poller} TIMEOUT 60)
+    endforeach()
+endforeach()
