@@ -8,14 +8,45 @@ target_link_libraries(gentcp_internal PUBLIC gentcp_flags Threads::Threads)
 
 add_library(gentcp SHARED ${library_objects})
 set_target_properties(gentcp PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
-target_link_libraries(gentcp PRIVATE gentcp_flags)
+target_link_libraries(gentcp PRIVATE $<BUILD_INTERFACE:gentcp_flags> Threads::Threads)
 
-add_library(gentcp_static STATIC ${library_objects})
+# The static library is one object whose hidden symbols are local, so that nothing but gentcp_* can clash with a name
+# in a program, or with another copy of the engine in it.
+if(CMAKE_OBJCOPY)
+    set(joined ${PROJECT_BINARY_DIR}/gentcp.o)
+    separate_arguments(compiler_flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
+    add_custom_command(OUTPUT ${joined}
+        COMMAND ${CMAKE_C_COMPILER} ${compiler_flags} -r -nostdlib -o ${joined} ${library_objects}
+        COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${joined}
+        DEPENDS ${library_objects} COMMAND_EXPAND_LISTS VERBATIM)
+    set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+    add_library(gentcp_static STATIC ${joined})
+    set_target_properties(gentcp_static PROPERTIES LINKER_LANGUAGE C)
+else()
+    add_library(gentcp_static STATIC ${library_objects})
+endif()
 set_target_properties(gentcp_static PROPERTIES OUTPUT_NAME gentcp)
+target_link_libraries(gentcp_static PUBLIC Threads::Threads)
 
 foreach(target gentcp gentcp_static)
     add_library(gentcp::${target} ALIAS ${target})
     target_include_directories(${target} PUBLIC
         $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-    target_link_libraries(${target} PUBLIC Threads::Threads)
 endforeach()
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gentcp)
+install(TARGETS gentcp gentcp_static EXPORT gentcpTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/include/gentcp.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(EXPORT gentcpTargets NAMESPACE gentcp:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/gentcpConfig.cmake.in gentcpConfig.cmake INSTALL_DESTINATION ${package_dir})
+# Before 1.0 a minor version may change the interface.
+write_basic_package_version_file(gentcpConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/gentcpConfig.cmake ${PROJECT_BINARY_DIR}/gentcpConfigVersion.cmake
+    DESTINATION ${package_dir})
+
+# Paths in gentcp.pc are relative to it: an installation can be moved, and `cmake --install --prefix` is obeyed.
+file(RELATIVE_PATH pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(cmake/gentcp.pc.in gentcp.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/gentcp.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
