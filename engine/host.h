@@ -83,13 +83,16 @@ typedef struct gt_host {
     int (*reown)(gt_socket *socket, const void *from, const void *to);
 
     /* A socket for a connection that op (GT_OP_ACCEPT) takes from listener: memory, gt_socket_init, and the host's
-     * own options handed down. NULL: no memory. */
+     * own options handed down. It comes with a reference for the engine, dropped by let_go once complete was called:
+     * to keep the connection, complete takes one of its own. NULL: no memory. */
     gt_socket *(*create)(gt_socket *listener, gt_op *op);
-    /* The engine begins to hold the socket: it has a descriptor. */
+    /* The engine takes, and drops, a reference to the socket: one while it is open, one while it is watched. With or
+     * without the lock; only a let_go without it may drop the last one. */
     void (*keep)(gt_socket *socket);
-    /* The engine lets go of it: the descriptor is closed, and nothing will be called for it any more. With or
-     * without the lock; only without may this be the last reference. */
     void (*let_go)(gt_socket *socket);
+    /* The socket has become SHUT, in whatever way: from now on every call answers GT_CLOSED. Once; not for a socket
+     * that was never opened. */
+    void (*closed)(gt_socket *socket);
 
     /* Options that are the host's (GT_OF_HOST), checked already. May be NULL if there are none. */
     int (*set_option)(gt_socket *socket, const gt_option *option);

@@ -24,6 +24,7 @@ enum gt_option_type {
     GT_TYPE_INT,     /* number: low..high */
     GT_TYPE_TIMEOUT, /* number: milliseconds 0..high, or GT_INFINITY */
     GT_TYPE_ACTIVE,  /* number: gt_active; extra: the count of GT_ACTIVE_COUNT, -32768..32767 */
+    GT_TYPE_MODE,    /* number: gt_mode */
     GT_TYPE_PACKET,  /* number: gt_packet_type */
     GT_TYPE_FAMILY,  /* number: AF_INET or AF_INET6 */
     GT_TYPE_BACKEND, /* number: gt_send_backend */
@@ -32,6 +33,9 @@ enum gt_option_type {
 };
 
 #define GT_INFINITY ((int64_t)-1)
+
+/* The shape of received data, where a host has two. */
+enum gt_mode { GT_MODE_LIST, GT_MODE_BINARY };
 
 enum gt_active { GT_PASSIVE, GT_ACTIVE_TRUE, GT_ACTIVE_ONCE, GT_ACTIVE_COUNT };
 enum { GT_ACTIVE_COUNT_MAX = 32767 };
@@ -79,16 +83,16 @@ extern const gt_option_row gt_option_rows[GT_OPTIONS];
 /* What GT_OF_ENGINE options set; a part of every socket, so kept small. */
 typedef struct gt_settings {
     gt_framing framing;
-    uint32_t buffer;       /* largest piece of raw data, and read-ahead */
-    uint32_t high, low;    /* watermarks */
-    int32_t send_timeout;  /* milliseconds or -1; applied by the host, which waits */
-    int32_t linger;        /* seconds, or -1: off */
+    uint32_t buffer;      /* largest piece of raw data, and read-ahead */
+    uint32_t high, low;   /* watermarks */
+    int32_t send_timeout; /* milliseconds or -1; applied by the host, which waits */
+    int32_t linger;       /* seconds, or -1: off */
     uint16_t backlog;
-    uint16_t count;        /* what is left of GT_ACTIVE_COUNT */
-    uint8_t active;        /* gt_active */
-    uint8_t backend;       /* gt_send_backend */
+    uint16_t count;  /* what is left of GT_ACTIVE_COUNT */
+    uint8_t active;  /* gt_active */
+    uint8_t backend; /* gt_send_backend */
     uint8_t family;
-    bool buffer_set : 1;   /* by the user, not by us */
+    bool buffer_set : 1; /* by the user, not by us */
     bool exit_on_close : 1;
     bool show_econnreset : 1;
     bool send_timeout_close : 1;
@@ -99,7 +103,5 @@ const gt_option_row *gt_option_find(const char *name);
 
 /* Checks one option for that place (GT_AT_CONNECT, GT_AT_LISTEN, GT_AT_SET): 0 or -EINVAL. */
 int gt_option_check(const gt_option *option, int where);
-/* The settings of a new socket: the table's defaults. */
-void gt_settings_init(gt_settings *settings);
 
 #endif

@@ -7,6 +7,7 @@
 /* clang-format off */
 /*            enum              name                  type     low  high        default           where                            whose  */
 GT_OPTION_ROW(ACTIVE,           "active",             ACTIVE,  0,   GT_ACTIVE_COUNT, GT_ACTIVE_TRUE, GT_ANYWHERE | GT_INHERITED,   ENGINE, 0, 0)
+GT_OPTION_ROW(MODE,             "mode",               MODE,    0,   GT_MODE_BINARY, GT_MODE_LIST,   GT_ANYWHERE | GT_INHERITED,     HOST,   0, 0)
 GT_OPTION_ROW(PACKET,           "packet",             PACKET,  0,   GT_PACKET_TYPES - 1, GT_PACKET_RAW, GT_ANYWHERE | GT_INHERITED, ENGINE, 0, 0)
 GT_OPTION_ROW(PACKET_SIZE,      "packet_size",        INT,     0,   UINT32_MAX, 0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
 GT_OPTION_ROW(LINE_DELIMITER,   "line_delimiter",     INT,     0,   255,        '\n',             GT_AT_OPEN | GT_AT_SET | GT_INHERITED, ENGINE, 0, 0)

@@ -22,10 +22,10 @@ enum { GT_PENDING = 1 };
  *    │                        │                  │                 │          exit_on_close: descriptor closed
  *    │ listen                 │                  │ close, or the   │ close
  *    ├────────▶ LISTENING     │                  ▼ owner's death   ▼
- *    └──────────────┴─────────┴──────────────▶ CLOSING ─────────▶ CLOSED
+ *    └──────────────┴─────────┴──────────────▶ CLOSING ─────────▶ SHUT
  *                    (nothing queued: at once)   flushes the queue within a bound
  *
- * Active sockets go from CONNECTED to CLOSED when the stream ends: tcp_closed was the last that their owner heard. */
+ * Active sockets go from CONNECTED to SHUT when the stream ends: tcp_closed was the last that their owner heard. */
 enum gt_state { GT_NEW, GT_CONNECTING, GT_CONNECTED, GT_LISTENING, GT_ENDED, GT_CLOSING, GT_SHUT };
 
 typedef struct gt_op_list {
@@ -47,19 +47,20 @@ struct gt_socket {
     size_t input_from, input_to;
     gt_segment *output; /* to be sent, in order */
     gt_segment **output_end;
-    size_t output_size;    /* bytes in all of it */
-    int64_t flush_limit;   /* CLOSING: gives up at this moment, progress or not */
-    gt_socket *parked;     /* LISTENING: accepted, but their caller was gone; linked by themselves */
-    int owe_recv;          /* ENDED: what the next recv answers, once; 0: nothing is owed */
-    int owe_send;          /* ENDED: likewise for send */
-    uint8_t state;         /* gt_state */
-    uint8_t read_shift;    /* adaptive size of a read: 1 << read_shift */
-    bool drained : 1;      /* the last read came back short, and no edge since */
-    bool hung_up : 1;      /* GT_HANGUP was seen: never skip a read any more */
-    bool read_ended : 1;   /* the end was read; the socket lives on (exit_on_close false) */
-    bool write_ended : 1;  /* shutdown(write) was asked for: once the queue is empty it is done */
-    bool congested : 1;    /* the queue reached high_watermark, and not yet low_watermark */
-    bool passive_due : 1;  /* tcp_passive is to be told */
+    size_t output_size;   /* bytes in all of it */
+    int64_t flush_at;     /* CLOSING: gives up at this moment, unless there is progress, */
+    int64_t flush_limit;  /* and at this one in any case */
+    int parked_fd;        /* LISTENING: accepted, but the caller was gone: for the next one; -1: none */
+    int owe_recv;         /* ENDED: what the next recv answers, once; 0: nothing is owed */
+    int owe_send;         /* ENDED: likewise for send */
+    uint8_t state;        /* gt_state */
+    uint8_t read_shift;   /* adaptive size of a read: 1 << read_shift */
+    bool drained : 1;     /* the last read came back short, and no edge since */
+    bool hung_up : 1;     /* GT_HANGUP was seen: never skip a read any more */
+    bool read_ended : 1;  /* the end was read; the socket lives on (exit_on_close false) */
+    bool write_ended : 1; /* shutdown(write) was asked for: once the queue is empty it is done */
+    bool congested : 1;   /* the queue reached high_watermark, and not yet low_watermark */
+    bool open : 1;        /* the engine holds its reference of an open socket */
 };
 
 /* Prepares zeroed memory; no system call. poller: where it will be watched. */

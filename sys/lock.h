@@ -3,10 +3,10 @@
  *
  * Lock order, outermost first; a lock is only taken while holding those above it:
  *
- *   1. a connection that is being accepted is not shared yet and needs no lock
- *   2. gt_socket.lock       one socket at a time, never two
- *   3. gt_poller.lock       the poller's lists; its callbacks are called without it
- *   4. the host's own locks (a process of the C host), taken inside complete, deliver and reown
+ *   1. gt_socket.lock of a listener
+ *   2. gt_socket.lock of a connection; two only when a listener takes a connection in
+ *   3. gt_poller.lock: the poller's lists; its callbacks are called without it
+ *   4. the host's own locks (a process of the C host), taken inside complete, deliver, reown and closed
  */
 #ifndef GT_LOCK_H
 #define GT_LOCK_H

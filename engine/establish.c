@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From options and an address to a connection or a listener. */
+#include <errno.h>
+
+#include "engine/internal.h"
+
+static uint16_t port_of(const gt_address *address) {
+    return address->any.sa_family == AF_INET6 ? address->in6.sin6_port : address->in.sin_port;
+}
+
+static void set_port(gt_address *address, uint16_t port_in_network_order) {
+    if (address->any.sa_family == AF_INET6)
+        address->in6.sin6_port = port_in_network_order;
+    else
+        address->in.sin_port = port_in_network_order;
+}
+
+static gt_address wildcard(int family) {
+    gt_address any = {.size = sizeof any.in, .in = {.sin_family = AF_INET}};
+
+    if (family == AF_INET6)
+        any = (gt_address){.size = sizeof any.in6, .in6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any}};
+    return any;
+}
+
+static int check_all(const gt_option *options, int count, int where) {
+    for (int i = 0; i < count; i++) {
+        if (gt_option_check(&options[i], where) != 0)
+            return GT_BADARG;
+    }
+    return 0;
+}
+
+/* The last option of that name, or NULL. */
+static const gt_option *given(const gt_option *options, int count, enum gt_option_name name) {
+    while (count-- > 0) {
+        if (options[count].name == name)
+            return &options[count];
+    }
+    return NULL;
+}
+
+/* Opens the descriptor and applies the options, in order. */
+static int open_with(gt_socket *s, int family, const gt_option *options, int count) {
+    int error = gt_open(s, family, -1);
+
+    for (int i = 0; i < count && error == 0; i++)
+        error = gt_apply_option(s, &options[i]);
+    return error;
+}
+
+/* Where a connection is to come from: what options ip and port say. 0 too if they say nothing. */
+static int bind_source(gt_socket *s, int family, const gt_option *options, int count) {
+    const gt_option *ip = given(options, count, GT_OPT_IP);
+    const gt_option *port = given(options, count, GT_OPT_PORT);
+    gt_address source = ip != NULL ? ip->address : wildcard(family);
+
+    if (ip == NULL && port == NULL)
+        return 0;
+    if (source.any.sa_family != family)
+        return -EAFNOSUPPORT;
+    set_port(&source, port != NULL ? htons((uint16_t)port->number) : 0);
+    return gt_sys_bind(s->watch.fd, &source);
+}
+
+static void connected(gt_socket *s) {
+    s->state = GT_CONNECTED;
+    /* Nobody waits any more if the op was cancelled; the host then closes the socket. */
+    if (s->readers.first != NULL && !gt_answer(s, &s->readers, s->readers.first, 0))
+        gt_begin_close(s);
+    else
+        gt_pump_input(s);
+}
+
+void gt_connect_decided(gt_socket *s) {
+    int error = gt_sys_pending_error(s->watch.fd);
+    gt_address peer;
+
+    if (error == 0 && gt_sys_peername(s->watch.fd, &peer) == -ENOTCONN) {
+        gt_poller_want(&s->watch, GT_WRITABLE); /* the report was early: still connecting */
+        return;
+    }
+    if (error == 0) {
+        connected(s);
+        return;
+    }
+    if (s->readers.first != NULL)
+        (void)gt_answer(s, &s->readers, s->readers.first, error);
+    gt_shut(s);
+}
+
+int gt_connect(gt_socket *s, const gt_option *options, int count, const gt_address *to, gt_op *op) {
+    int family = to->any.sa_family;
+    int error;
+
+    gt_lock_take(&s->lock);
+    error = s->state == GT_NEW ? check_all(options, count, GT_AT_CONNECT) : GT_CLOSED;
+    if (error != 0)
+        goto out;
+    error = open_with(s, family, options, count);
+    if (error == 0)
+        error = bind_source(s, family, options, count);
+    if (error == 0) {
+        error = gt_sys_connect(s->watch.fd, to);
+        s->state = GT_CONNECTING;
+        if (error == -EINPROGRESS)
+            error = GT_PENDING;
+    }
+    /* Watched only now: a socket that isn't connecting yet reports a hang-up. */
+    if (error == 0 || error == GT_PENDING) {
+        int failed = gt_watch_start(s);
+        if (failed != 0)
+            error = failed;
+    }
+    if (error < 0) {
+        gt_shut(s);
+        goto out;
+    }
+    gt_op_append(&s->readers, op);
+    if (error == 0)
+        connected(s);
+    else
+        gt_poller_want(&s->watch, GT_WRITABLE);
+out:
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+int gt_listen(gt_socket *s, const gt_option *options, int count, const gt_address *at) {
+    const gt_option *ip = given(options, count, GT_OPT_IP);
+    gt_address address = ip != NULL ? ip->address : *at;
+    int error;
+
+    set_port(&address, port_of(at));
+    gt_lock_take(&s->lock);
+    error = s->state == GT_NEW ? check_all(options, count, GT_AT_LISTEN) : GT_CLOSED;
+    if (error != 0)
+        goto out;
+    error = open_with(s, address.any.sa_family, options, count);
+    if (error == 0)
+        error = gt_sys_bind(s->watch.fd, &address);
+    if (error == 0)
+        error = gt_sys_listen(s->watch.fd, s->settings.backlog);
+    if (error == 0)
+        error = gt_watch_start(s);
+    if (error == 0)
+        s->state = GT_LISTENING;
+    else
+        gt_shut(s);
+out:
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+/* Before there is a descriptor and after its end there is nothing to name: inet answers einval. */
+static int name_of(gt_socket *s, int (*name)(int, gt_address *), gt_address *out) {
+    int error;
+
+    gt_lock_take(&s->lock);
+    if (s->state == GT_ENDED)
+        error = -ENOTCONN;
+    else if (s->watch.fd < 0 || s->state == GT_CLOSING)
+        error = -EINVAL;
+    else
+        error = name(s->watch.fd, out);
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+int gt_sockname(gt_socket *s, gt_address *out) {
+    return name_of(s, gt_sys_sockname, out);
+}
+
+int gt_peername(gt_socket *s, gt_address *out) {
+    return name_of(s, gt_sys_peername, out);
+}

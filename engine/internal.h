@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the socket have in common. Everything here is called with the socket locked. */
+#ifndef GT_INTERNAL_H
+#define GT_INTERNAL_H
+
+#include "engine/op_list.h"
+
+/* Reads adapt between 2 KiB and 64 KiB. */
+enum { GT_READ_SHIFT_MIN = 11, GT_READ_SHIFT_MAX = 16 };
+
+/* life.c */
+
+/* Opens a descriptor (fd: one that exists already, or -1: a new one) and takes the engine's reference. */
+int gt_open(gt_socket *socket, int family, int fd);
+/* Hands the descriptor to the poller. */
+int gt_watch_start(gt_socket *socket);
+/* CLOSING: some of the queue went out, so the peer is alive. */
+void gt_flush_progress(gt_socket *socket);
+/* Closes the descriptor; the socket is ENDED, and `recv` and `send` are what their next call answers (0: enotconn). */
+void gt_end(gt_socket *socket, int recv, int send);
+/* The way out of every state: descriptor closed, queues dropped, closers answered, host->closed called. */
+void gt_shut(gt_socket *socket);
+/* What gt_close does, but for its op. */
+void gt_begin_close(gt_socket *socket);
+/* Answers every op of a list with that status. */
+void gt_answer_all(gt_socket *socket, gt_op_list *list, int status);
+/* Takes an op off its list and completes it with that status. False: its caller is gone. */
+bool gt_answer(gt_socket *socket, gt_op_list *list, gt_op *op, int status);
+/* What a call other than close answers in a state that isn't CONNECTED; owed: owe_recv or owe_send, cleared, or NULL.
+ */
+int gt_not_connected(gt_socket *socket, int *owed);
+
+/* establish.c */
+
+/* CONNECTING, and the descriptor reports that it is decided. */
+void gt_connect_decided(gt_socket *socket);
+
+/* receive.c */
+
+/* Serves whoever wants input: what is buffered first, then reads, for one bounded turn. */
+void gt_pump_input(gt_socket *socket);
+/* Reading is over: error is GT_CLOSED at the peer's end, else why. Answers and tells everybody whom it concerns. */
+void gt_input_over(gt_socket *socket, int error);
+/* Tells the owner something without data. False: it is dead, and the socket was closed. */
+bool gt_tell(gt_socket *socket, enum gt_message_kind kind, int reason);
+void gt_drop_input(gt_socket *socket);
+
+/* send.c */
+
+/* Writes what is queued until the kernel takes no more, for one bounded turn; then what waits for an empty queue. */
+void gt_pump_output(gt_socket *socket);
+void gt_drop_output(gt_socket *socket);
+
+/* accept.c */
+
+/* Gives connections to those who wait for one. */
+void gt_pump_accept(gt_socket *listener);
+
+/* set_options.c */
+
+/* The settings of a new socket: the table's defaults, then the host's. */
+void gt_settings_init(gt_socket *socket);
+/* Applies one checked option. */
+int gt_apply_option(gt_socket *socket, const gt_option *option);
+
+#endif

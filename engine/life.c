@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A socket's life: from a descriptor under watch to its end, by whichever way. */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+/* How long close waits for the queue: without progress, and in all. OTP's prim_inet:close/1 has the same figures. */
+enum { FLUSH_STALL_MS = 5000, FLUSH_TOTAL_MS = 180000 };
+
+void gt_socket_init(gt_socket *s, const gt_host *host, gt_poller *poller) {
+    gt_lock_init(&s->lock);
+    s->host = host;
+    s->poller = poller;
+    s->watch.fd = -1;
+    s->parked_fd = -1;
+    s->output_end = &s->output;
+    s->read_shift = GT_READ_SHIFT_MIN;
+    s->state = GT_NEW;
+    gt_settings_init(s);
+}
+
+void gt_socket_fini(gt_socket *s) {
+    gt_drop_input(s);
+    gt_drop_output(s);
+    gt_lock_fini(&s->lock);
+}
+
+int gt_open(gt_socket *s, int family, int fd) {
+    if (fd < 0)
+        fd = gt_sys_socket(family);
+    if (fd < 0)
+        return fd;
+    s->watch.fd = fd;
+    s->settings.family = (uint8_t)family;
+    s->open = true;
+    s->host->keep(s);
+    return 0;
+}
+
+int gt_watch_start(gt_socket *s) {
+    int error;
+
+    s->host->keep(s);
+    error = gt_poller_add(s->poller, &s->watch);
+    if (error != 0)
+        s->host->let_go(s);
+    return error;
+}
+
+static void close_descriptor(gt_socket *s) {
+    static const struct linger abortive = {.l_onoff = 1, .l_linger = 0};
+    int fd = s->watch.fd;
+
+    if (fd < 0)
+        return;
+    if (s->watch.poller != NULL) {
+        gt_poller_clear_deadline(s->poller, &s->deadline);
+        gt_poller_remove(&s->watch);
+    }
+    /* Only {true, 0} is the kernel's: with any other time its close would block. */
+    if (s->settings.linger == 0)
+        (void)gt_sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
+    gt_sys_close(fd);
+    s->watch.fd = -1;
+}
+
+bool gt_answer(gt_socket *s, gt_op_list *list, gt_op *op, int status) {
+    gt_result result = {.status = status};
+
+    gt_op_remove(list, op);
+    return s->host->complete(s, op, &result);
+}
+
+void gt_answer_all(gt_socket *s, gt_op_list *list, int status) {
+    while (list->first != NULL)
+        (void)gt_answer(s, list, list->first, status);
+}
+
+void gt_end(gt_socket *s, int recv, int send) {
+    close_descriptor(s);
+    gt_drop_input(s);
+    gt_drop_output(s);
+    s->state = GT_ENDED;
+    s->owe_recv = recv;
+    s->owe_send = send;
+}
+
+void gt_shut(gt_socket *s) {
+    bool was_closing = s->state == GT_CLOSING;
+
+    if (s->state == GT_SHUT)
+        return;
+    s->state = GT_SHUT;
+    close_descriptor(s);
+    if (s->parked_fd >= 0)
+        gt_sys_close(s->parked_fd);
+    s->parked_fd = -1;
+    gt_drop_input(s);
+    gt_drop_output(s);
+    gt_answer_all(s, &s->readers, GT_CLOSED);
+    gt_answer_all(s, &s->writers, was_closing ? 0 : GT_CLOSED);
+    if (s->open) {
+        s->open = false;
+        s->host->closed(s);
+        s->host->let_go(s);
+    }
+}
+
+int gt_not_connected(gt_socket *s, int *owed) {
+    int answer = -ENOTCONN;
+
+    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+        return GT_CLOSED;
+    if (s->state == GT_ENDED && owed != NULL && *owed != 0) {
+        answer = *owed;
+        *owed = 0;
+    }
+    return answer;
+}
+
+/* Gives the queue its time to empty: see FLUSH_STALL_MS; {linger, {true, T}} sets the whole time. */
+static void allow_flush(gt_socket *s, int64_t now) {
+    s->flush_at = s->flush_limit;
+    if (s->settings.linger < 0 && now + FLUSH_STALL_MS < s->flush_limit)
+        s->flush_at = now + FLUSH_STALL_MS;
+    gt_poller_set_deadline(s->poller, &s->deadline, s->flush_at);
+}
+
+void gt_flush_progress(gt_socket *s) {
+    allow_flush(s, gt_sys_now());
+}
+
+void gt_begin_close(gt_socket *s) {
+    bool flush = s->output != NULL && s->settings.linger != 0;
+    int64_t now;
+
+    if (!flush) {
+        gt_answer_all(s, &s->writers, GT_CLOSED);
+        gt_shut(s);
+        return;
+    }
+    s->state = GT_CLOSING;
+    gt_drop_input(s);
+    gt_answer_all(s, &s->readers, GT_CLOSED);
+    gt_answer_all(s, &s->writers, GT_CLOSED);
+    now = gt_sys_now();
+    s->flush_limit = now + (s->settings.linger > 0 ? (int64_t)s->settings.linger * 1000 : FLUSH_TOTAL_MS);
+    allow_flush(s, now);
+    gt_poller_want(&s->watch, GT_WRITABLE);
+}
+
+int gt_close(gt_socket *s, gt_op *op) {
+    int answer = 0;
+
+    gt_lock_take(&s->lock);
+    if (s->state != GT_CLOSING && s->state != GT_SHUT)
+        gt_begin_close(s);
+    if (op != NULL && s->state == GT_CLOSING) {
+        gt_op_append(&s->writers, op);
+        answer = GT_PENDING;
+    } else if (op != NULL) {
+        (void)s->host->complete(s, op, &(gt_result){.status = 0});
+    }
+    gt_lock_drop(&s->lock);
+    return answer;
+}
+
+void gt_abort(gt_socket *s) {
+    gt_lock_take(&s->lock);
+    if (s->state == GT_CONNECTED && s->settings.active != GT_PASSIVE) {
+        if (gt_tell(s, GT_TCP_CLOSED, 0))
+            gt_shut(s);
+    } else if (s->state == GT_CONNECTED) {
+        gt_answer_all(s, &s->readers, GT_CLOSED);
+        gt_answer_all(s, &s->writers, GT_CLOSED);
+        gt_end(s, 0, 0);
+    } else {
+        gt_shut(s);
+    }
+    gt_lock_drop(&s->lock);
+}
+
+bool gt_cancel(gt_socket *s, gt_op *op) {
+    bool waiting;
+
+    gt_lock_take(&s->lock);
+    waiting = op->waiting;
+    if (waiting)
+        gt_op_remove(op->kind == GT_OP_SEND || op->kind == GT_OP_CLOSE ? &s->writers : &s->readers, op);
+    gt_lock_drop(&s->lock);
+    return waiting;
+}
+
+/* Moves the socket into another poller; what it left behind in input is served there. */
+static void move(gt_socket *s, gt_poller *poller) {
+    int error;
+
+    if (s->watch.poller == NULL) {
+        s->poller = poller;
+        return;
+    }
+    gt_poller_detach(&s->watch);
+    s->poller = poller;
+    s->drained = false;
+    error = gt_poller_add(poller, &s->watch);
+    if (error != 0) {
+        s->host->let_go(s); /* what the poller held */
+        gt_input_over(s, error);
+    } else {
+        gt_poller_again(&s->watch);
+    }
+}
+
+int gt_reown(gt_socket *s, const void *from, const void *to, gt_poller *poller) {
+    int error;
+
+    gt_lock_take(&s->lock);
+    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+        error = GT_CLOSED;
+    else
+        error = s->host->reown(s, from, to);
+    if (error == 0 && poller != s->poller)
+        move(s, poller);
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+void gt_ready(gt_socket *s, int readiness) {
+    gt_lock_take(&s->lock);
+    if ((readiness & (GT_READABLE | GT_HANGUP)) != 0)
+        s->drained = false;
+    if ((readiness & GT_HANGUP) != 0)
+        s->hung_up = true;
+    switch (s->state) {
+    case GT_CONNECTING:
+        if ((readiness & (GT_WRITABLE | GT_HANGUP)) != 0)
+            gt_connect_decided(s);
+        break;
+    case GT_LISTENING:
+        gt_pump_accept(s);
+        break;
+    case GT_CONNECTED:
+    case GT_CLOSING:
+        if (readiness == 0 || (readiness & (GT_WRITABLE | GT_HANGUP)) != 0)
+            gt_pump_output(s);
+        if (s->state == GT_CONNECTED)
+            gt_pump_input(s);
+        break;
+    default: /* a report that was on its way when the socket was closed */
+        break;
+    }
+    gt_lock_drop(&s->lock);
+}
+
+int gt_waits_for(gt_socket *s, const gt_op *op, short *events) {
+    int fd;
+
+    gt_lock_take(&s->lock);
+    fd = s->watch.fd;
+    gt_lock_drop(&s->lock);
+    *events = op->kind == GT_OP_RECV || op->kind == GT_OP_ACCEPT ? POLLIN : POLLOUT;
+    return fd;
+}
+
+#define SOCKET_OF(pointer, member) ((gt_socket *)(void *)((char *)(pointer)-offsetof(gt_socket, member)))
+
+static void on_ready(gt_watch *watch, int readiness) {
+    gt_ready(SOCKET_OF(watch, watch), readiness);
+}
+
+static void on_expired(gt_deadline *deadline) {
+    gt_socket *s = SOCKET_OF(deadline, deadline);
+
+    gt_lock_take(&s->lock);
+    /* Progress may have moved the deadline while this call was on its way. */
+    if (s->state == GT_CLOSING && gt_sys_now() >= s->flush_at)
+        gt_shut(s);
+    gt_lock_drop(&s->lock);
+}
+
+static void on_forgotten(gt_watch *watch) {
+    gt_socket *s = SOCKET_OF(watch, watch);
+
+    s->host->let_go(s);
+}
+
+void gt_poller_user_init(gt_poller_user *user, void *(*allocate)(size_t), void (*release)(void *)) {
+    *user = (gt_poller_user){
+        .ready = on_ready, .expired = on_expired, .forgotten = on_forgotten, .allocate = allocate, .release = release};
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A byte's way in: read through the thread's scratch or straight into a host's buffer, framed, and handed to
+ * whoever wants it: the owner of an active socket, or the one recv that waits. */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+enum {
+    RECV_MAX = 64 * 1024 * 1024, /* longer requests are enomem, as TCP_MAX_PACKET_SIZE of OTP's inet_drv has it */
+    TURN_BYTES = 64 * 1024,      /* read in one turn of one socket, so that a flood starves no other */
+    DIRECT_BYTES = 16 * 1024,    /* from this size on, a buffer of its own costs less than a copy */
+    FIRST_BUFFER = 64 * 1024,    /* what a buffer starts with, whatever a header promises */
+};
+
+void gt_drop_input(gt_socket *s) {
+    if (s->input != NULL)
+        s->host->buffer_free(s->input);
+    s->input = NULL;
+    s->input_from = 0;
+    s->input_to = 0;
+}
+
+static bool active(const gt_socket *s) {
+    return s->settings.active != GT_PASSIVE;
+}
+
+static bool wanted(const gt_socket *s) {
+    return s->state == GT_CONNECTED && !s->read_ended && (active(s) || s->readers.first != NULL);
+}
+
+/* ---- telling and handing out ---- */
+
+bool gt_tell(gt_socket *s, enum gt_message_kind kind, int reason) {
+    gt_message message = {.kind = kind, .reason = reason};
+
+    if (s->host->deliver(s, &message) != GT_CLOSED)
+        return true;
+    gt_begin_close(s);
+    return false;
+}
+
+static void count_message(gt_socket *s) {
+    if (s->settings.active == GT_ACTIVE_ONCE) {
+        s->settings.active = GT_PASSIVE;
+    } else if (s->settings.active == GT_ACTIVE_COUNT && --s->settings.count == 0) {
+        s->settings.active = GT_PASSIVE;
+        gt_tell(s, GT_TCP_PASSIVE, 0);
+    }
+}
+
+/* Hands a packet to whoever wants it. False: nobody took it, and it stays the stream's next. */
+static bool hand_out(gt_socket *s, const gt_data *data) {
+    int error;
+
+    if (!active(s)) {
+        gt_op *op = s->readers.first;
+        gt_op_remove(&s->readers, op);
+        return s->host->complete(s, op, &(gt_result){.data = *data});
+    }
+    error = s->host->deliver(s, &(gt_message){.kind = GT_TCP, .data = *data});
+    if (error == 0) {
+        count_message(s);
+        return true;
+    }
+    if (error == GT_CLOSED)
+        gt_begin_close(s);
+    else
+        gt_input_over(s, error);
+    return false;
+}
+
+void gt_input_over(gt_socket *s, int error) {
+    bool reset_hidden = error == -ECONNRESET && !s->settings.show_econnreset;
+    int answer = reset_hidden ? GT_CLOSED : error;
+    bool answered_send = s->writers.first != NULL;
+    bool answered_recv = s->readers.first != NULL;
+
+    gt_drop_input(s);
+    if (answered_send) {
+        gt_drop_output(s);
+        gt_answer_all(s, &s->writers, GT_CLOSED);
+    }
+    if (active(s)) {
+        if (answer != GT_CLOSED && !gt_tell(s, GT_TCP_ERROR, answer))
+            return;
+        if (!gt_tell(s, GT_TCP_CLOSED, 0))
+            return;
+        if (s->settings.exit_on_close)
+            gt_shut(s);
+        else
+            s->read_ended = true;
+        return;
+    }
+    if (s->settings.exit_on_close)
+        gt_end(s, answered_recv ? 0 : answer, answered_send || answer != GT_CLOSED ? 0 : GT_CLOSED);
+    else
+        s->read_ended = true;
+    gt_answer_all(s, &s->readers, answer);
+}
+
+/* ---- packets ---- */
+
+/* How much of the stream a recv may take at most, framing apart. */
+static size_t piece_limit(const gt_socket *s) {
+    size_t limit = s->settings.buffer_set ? s->settings.buffer : SIZE_MAX;
+
+    if (!active(s) && s->readers.first->limit != 0 && s->readers.first->limit < limit)
+        limit = s->readers.first->limit;
+    return limit;
+}
+
+/* The first packet of bytes[0..size), as whoever wants it wants it. */
+static enum gt_packet_result next_packet(const gt_socket *s, const uint8_t *bytes, size_t size, gt_packet *out) {
+    size_t exactly = active(s) ? 0 : s->readers.first->length;
+    size_t limit;
+
+    if (s->settings.framing.type != GT_PACKET_RAW)
+        return gt_packet_next(&s->settings.framing, bytes, size, out);
+    if (exactly != 0) {
+        *out = (gt_packet){.size = exactly, .total = exactly};
+        return size < exactly ? GT_PACKET_INCOMPLETE : GT_PACKET_DONE;
+    }
+    limit = piece_limit(s);
+    return gt_packet_next(&s->settings.framing, bytes, size < limit ? size : limit, out);
+}
+
+/* Hands out the packets at the front of lent bytes, while somebody wants them. Returns how many bytes were taken;
+ * missing: how many more the next packet needs, if that is known, else 0. */
+static size_t serve(gt_socket *s, const uint8_t *bytes, size_t size, size_t *missing) {
+    size_t taken = 0;
+    gt_packet packet;
+
+    *missing = 0;
+    while (wanted(s)) {
+        enum gt_packet_result found = next_packet(s, bytes + taken, size - taken, &packet);
+        if (found == GT_PACKET_TOO_LARGE) {
+            gt_input_over(s, -EMSGSIZE);
+            break;
+        }
+        if (found == GT_PACKET_INCOMPLETE) {
+            if (packet.total > size - taken)
+                *missing = packet.total - (size - taken);
+            break;
+        }
+        if (!hand_out(s, &(gt_data){.bytes = bytes + taken + packet.start, .size = packet.size}))
+            break;
+        taken += packet.total;
+    }
+    return taken;
+}
+
+/* Hands over the whole input buffer if it is just one packet, and large enough to be worth more than a copy. True:
+ * nothing is left to serve. */
+static bool give_buffer(gt_socket *s) {
+    gt_buffer *buffer = s->input;
+    size_t from = s->input_from, to = s->input_to;
+    gt_packet packet;
+
+    if (!wanted(s) || to - from < DIRECT_BYTES || to - from < buffer->size / 2)
+        return false;
+    if (next_packet(s, buffer->bytes + from, to - from, &packet) != GT_PACKET_DONE || packet.total != to - from)
+        return false;
+    /* Not the socket's while it is handed out, so that an end on the way doesn't free it. */
+    s->input = NULL;
+    gt_drop_input(s);
+    if (hand_out(s, &(gt_data){.bytes = buffer->bytes + from + packet.start, .size = packet.size, .buffer = buffer}))
+        return true;
+    if (s->state != GT_CONNECTED || s->read_ended) {
+        s->host->buffer_free(buffer);
+        return true;
+    }
+    s->input = buffer;
+    s->input_from = from;
+    s->input_to = to;
+    return false;
+}
+
+/* Serves what was received earlier. */
+static void serve_input(gt_socket *s, size_t *missing) {
+    size_t taken;
+
+    *missing = 0;
+    if (s->input == NULL || give_buffer(s))
+        return;
+    taken = serve(s, s->input->bytes + s->input_from, s->input_to - s->input_from, missing);
+    if (s->input == NULL) /* the socket has ended on the way */
+        return;
+    s->input_from += taken;
+    if (s->input_from == s->input_to)
+        gt_drop_input(s);
+}
+
+/* ---- reading ---- */
+
+/* How much to ask for. Beyond what is missing only where a system call less is worth the copy; without a length, all
+ * that comes is handed out, so there is no beyond. */
+static size_t read_size(const gt_socket *s, size_t missing) {
+    size_t ahead = s->settings.buffer_set ? s->settings.buffer : (size_t)1 << s->read_shift;
+
+    if (missing >= DIRECT_BYTES)
+        return missing;
+    if (s->settings.framing.type == GT_PACKET_RAW && missing == 0) {
+        size_t limit = piece_limit(s);
+        return limit < FIRST_BUFFER ? limit : FIRST_BUFFER;
+    }
+    return missing > ahead ? missing : ahead;
+}
+
+/* Room in the input buffer: no more than has come already, so that a promised length costs nothing. */
+static bool make_room(gt_socket *s, size_t size) {
+    size_t have = s->input_to - s->input_from;
+    size_t most = have < FIRST_BUFFER / 2 ? FIRST_BUFFER : have * 2;
+    size_t target = size < most - have ? have + size : most;
+    gt_buffer *buffer = s->input;
+
+    if (buffer == NULL) {
+        s->input = s->host->buffer_new(target);
+        return s->input != NULL;
+    }
+    if (s->input_from > 0) {
+        memmove(buffer->bytes, buffer->bytes + s->input_from, have);
+        s->input_from = 0;
+        s->input_to = have;
+    }
+    if (buffer->size >= target)
+        return true;
+    buffer = s->host->buffer_resize(buffer, target);
+    if (buffer != NULL)
+        s->input = buffer;
+    return buffer != NULL;
+}
+
+/* What a read has told about the next one. */
+static void learn(gt_socket *s, size_t asked, size_t came) {
+    if (came < asked && !s->hung_up)
+        s->drained = true;
+    if (came >= (size_t)1 << s->read_shift && s->read_shift < GT_READ_SHIFT_MAX)
+        s->read_shift++;
+    else if (came < (size_t)1 << (s->read_shift - 2) && s->read_shift > GT_READ_SHIFT_MIN)
+        s->read_shift--;
+}
+
+static ssize_t read_direct(gt_socket *s, size_t size, size_t *missing) {
+    size_t room;
+    ssize_t came;
+
+    if (!make_room(s, size))
+        return -ENOMEM;
+    room = s->input->size - s->input_to;
+    if (room > size)
+        room = size;
+    came = gt_sys_recv(s->watch.fd, s->input->bytes + s->input_to, room);
+    if (came > 0) {
+        s->input_to += (size_t)came;
+        learn(s, room, (size_t)came);
+        serve_input(s, missing);
+    } else if (s->input_from == s->input_to) {
+        gt_drop_input(s);
+    }
+    return came;
+}
+
+/* Keeps what nobody has asked for yet. */
+static bool keep_rest(gt_socket *s, const uint8_t *bytes, size_t size, size_t missing) {
+    s->input = s->host->buffer_new(size + (missing < FIRST_BUFFER ? missing : FIRST_BUFFER));
+    if (s->input == NULL)
+        return false;
+    memcpy(s->input->bytes, bytes, size);
+    s->input_to = size;
+    return true;
+}
+
+static ssize_t read_through_scratch(gt_socket *s, size_t size, size_t *missing) {
+    size_t room;
+    uint8_t *scratch = s->host->scratch(&room);
+    size_t taken;
+    ssize_t came;
+
+    if (scratch == NULL)
+        return -ENOMEM;
+    if (room > size)
+        room = size;
+    came = gt_sys_recv(s->watch.fd, scratch, room);
+    if (came <= 0)
+        return came;
+    learn(s, room, (size_t)came);
+    taken = serve(s, scratch, (size_t)came, missing);
+    if (s->state == GT_CONNECTED && !s->read_ended && taken < (size_t)came &&
+        !keep_rest(s, scratch + taken, (size_t)came - taken, *missing))
+        return -ENOMEM;
+    return came;
+}
+
+void gt_pump_input(gt_socket *s) {
+    size_t turn = 0;
+    size_t missing;
+
+    serve_input(s, &missing);
+    while (wanted(s)) {
+        size_t size;
+        ssize_t came;
+        if (s->drained) {
+            gt_poller_want(&s->watch, GT_READABLE);
+            return;
+        }
+        if (turn >= TURN_BYTES) {
+            gt_poller_again(&s->watch);
+            return;
+        }
+        size = read_size(s, missing);
+        if (s->input != NULL || missing >= DIRECT_BYTES || s->read_shift == GT_READ_SHIFT_MAX)
+            came = read_direct(s, size, &missing);
+        else
+            came = read_through_scratch(s, size, &missing);
+        if (came > 0)
+            turn += (size_t)came;
+        else if (came == -EAGAIN)
+            s->drained = true;
+        else
+            gt_input_over(s, came == 0 ? GT_CLOSED : (int)came);
+    }
+}
+
+/* ---- calls ---- */
+
+/* Takes the place of a recv whose caller is gone. */
+static void replace_abandoned(gt_socket *s) {
+    gt_op *old = s->readers.first;
+
+    if (old != NULL && s->host->abandoned(s, old))
+        (void)gt_answer(s, &s->readers, old, -ECANCELED);
+}
+
+int gt_recv(gt_socket *s, gt_op *op) {
+    int answer = 0;
+
+    gt_lock_take(&s->lock);
+    if (s->state != GT_CONNECTED)
+        answer = gt_not_connected(s, &s->owe_recv);
+    else if (active(s) || (op->length > 0 && s->settings.framing.type != GT_PACKET_RAW))
+        answer = -EINVAL;
+    else if (s->read_ended)
+        answer = GT_CLOSED;
+    else if (op->length > RECV_MAX)
+        answer = -ENOMEM;
+    if (answer != 0)
+        goto out;
+    replace_abandoned(s);
+    if (s->readers.first != NULL) {
+        answer = -EALREADY;
+        goto out;
+    }
+    gt_op_append(&s->readers, op);
+    gt_pump_input(s);
+    if (s->readers.first == op)
+        answer = GT_PENDING;
+out:
+    gt_lock_drop(&s->lock);
+    return answer;
+}
+
+int gt_unrecv(gt_socket *s, const void *bytes, size_t size) {
+    size_t have;
+    gt_buffer *buffer;
+    int answer = 0;
+
+    gt_lock_take(&s->lock);
+    if (s->state != GT_CONNECTED) {
+        answer = gt_not_connected(s, NULL);
+        goto out;
+    }
+    if (size == 0)
+        goto out;
+    have = s->input_to - s->input_from;
+    buffer = size <= SIZE_MAX - have ? s->host->buffer_new(size + have) : NULL;
+    if (buffer == NULL) {
+        answer = -ENOMEM;
+        goto out;
+    }
+    memcpy(buffer->bytes, bytes, size);
+    if (have > 0)
+        memcpy(buffer->bytes + size, s->input->bytes + s->input_from, have);
+    gt_drop_input(s);
+    s->input = buffer;
+    s->input_to = size + have;
+    gt_pump_input(s);
+out:
+    gt_lock_drop(&s->lock);
+    return answer;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A byte's way out: to the kernel at once if nothing is queued; what it doesn't take is queued, and past the
+ * watermarks the sender waits. */
+#include <errno.h>
+
+#include "engine/internal.h"
+
+enum { TURN_BYTES = 1024 * 1024 }; /* written in one turn of one socket */
+
+static void consume(gt_socket *s, size_t size) {
+    s->output_size -= size;
+    while (s->output != NULL && size >= s->output->size) {
+        gt_segment *done = s->output;
+        size -= done->size;
+        s->output = done->next;
+        s->host->segment_free(done);
+    }
+    if (s->output == NULL) {
+        s->output_end = &s->output;
+    } else {
+        s->output->bytes += size;
+        s->output->size -= size;
+    }
+}
+
+void gt_drop_output(gt_socket *s) {
+    consume(s, s->output_size);
+    s->congested = false;
+}
+
+static bool drains(const gt_socket *s) {
+    return s->settings.backend == GT_SEND_DRAINS || (s->settings.high == 0 && s->host->zero_watermark_drains);
+}
+
+/* The stream is broken for writing, and so for reading: what inet does with every such error. caller: the send that
+ * met it hears of it by the value returned. */
+static int output_over(gt_socket *s, int error, bool caller) {
+    bool show = error == -ECONNRESET && s->settings.show_econnreset;
+    int answer = show ? error : GT_CLOSED;
+    bool answered_send = caller || s->writers.first != NULL;
+    bool answered_recv = s->readers.first != NULL;
+
+    if (s->state == GT_CLOSING) {
+        gt_shut(s);
+        return answer;
+    }
+    if (s->settings.active != GT_PASSIVE) {
+        gt_answer_all(s, &s->writers, answer);
+        if (show && !gt_tell(s, GT_TCP_ERROR, error))
+            return answer;
+        if (!gt_tell(s, GT_TCP_CLOSED, 0))
+            return answer;
+        if (s->settings.exit_on_close)
+            gt_shut(s);
+        else
+            gt_end(s, 0, 0);
+        return answer;
+    }
+    gt_end(s, answered_recv ? 0 : answer, answered_send ? 0 : GT_CLOSED);
+    gt_answer_all(s, &s->readers, answer);
+    gt_answer_all(s, &s->writers, answer);
+    return answer;
+}
+
+static int fill_parts(const gt_segment *segment, struct iovec parts[GT_SYS_IOV_MAX]) {
+    int count = 0;
+
+    for (; segment != NULL && count < GT_SYS_IOV_MAX; segment = segment->next) {
+        parts[count].iov_base = (void *)(uintptr_t)segment->bytes; /* sendmsg(2) only reads it */
+        parts[count++].iov_len = segment->size;
+    }
+    return count;
+}
+
+static void output_empty(gt_socket *s) {
+    if (s->state == GT_CLOSING)
+        gt_shut(s);
+    else if (s->write_ended)
+        (void)gt_sys_shutdown(s->watch.fd, SHUT_WR);
+}
+
+void gt_pump_output(gt_socket *s) {
+    struct iovec parts[GT_SYS_IOV_MAX];
+    size_t turn = 0;
+
+    if (s->output == NULL)
+        return;
+    while (s->output != NULL && turn < TURN_BYTES) {
+        ssize_t went = gt_sys_send(s->watch.fd, parts, fill_parts(s->output, parts));
+        if (went == -EAGAIN)
+            break;
+        if (went < 0) {
+            (void)output_over(s, (int)went, false);
+            return;
+        }
+        turn += (size_t)went;
+        consume(s, (size_t)went);
+    }
+    if (s->state == GT_CLOSING && turn > 0)
+        gt_flush_progress(s);
+    if (s->state == GT_CONNECTED && s->output_size <= (drains(s) ? 0 : s->settings.low)) {
+        s->congested = false;
+        gt_answer_all(s, &s->writers, 0);
+    }
+    if (s->output == NULL)
+        output_empty(s);
+    else if (turn >= TURN_BYTES)
+        gt_poller_again(&s->watch);
+    else
+        gt_poller_want(&s->watch, GT_WRITABLE);
+}
+
+/* Appends parts without their first `skip` bytes to the queue. */
+static int queue(gt_socket *s, void *source, const struct iovec *parts, int count, size_t skip) {
+    gt_segment *segment = s->host->hold(source, parts, count, skip);
+
+    if (segment == NULL)
+        return -ENOMEM;
+    *s->output_end = segment;
+    for (; segment != NULL; segment = segment->next) {
+        s->output_size += segment->size;
+        s->output_end = &segment->next;
+    }
+    return 0;
+}
+
+/* Gives the kernel as much as it takes: a count, or a negative errno. */
+static ssize_t write_now(gt_socket *s, const struct iovec *head, const struct iovec *parts, int count, size_t total) {
+    size_t went = 0;
+
+    for (int first = 0; went < total;) {
+        struct iovec batch[GT_SYS_IOV_MAX];
+        size_t batch_size = 0;
+        int n = 0;
+        ssize_t result;
+
+        if (first == 0 && head->iov_len > 0) {
+            batch_size = head->iov_len;
+            batch[n++] = *head;
+        }
+        for (; first < count && n < GT_SYS_IOV_MAX; first++) {
+            batch_size += parts[first].iov_len;
+            batch[n++] = parts[first];
+        }
+        result = gt_sys_send(s->watch.fd, batch, n);
+        if (result < 0)
+            return result == -EAGAIN ? (ssize_t)went : result;
+        went += (size_t)result;
+        if ((size_t)result < batch_size)
+            break;
+    }
+    return (ssize_t)went;
+}
+
+/* Queues what is left of a packet: its header, or the rest of that, is copied. On failure, if none of it has gone
+ * out, nothing has happened; else the stream can't be continued. */
+static int queue_rest(gt_socket *s, const struct iovec *head, const struct iovec *parts, int count, void *source,
+                      size_t went, size_t total) {
+    size_t header_went = went < head->iov_len ? went : head->iov_len;
+    gt_segment **mark = s->output_end;
+    size_t old_size = s->output_size;
+    int error = 0;
+
+    if (header_went < head->iov_len)
+        error = queue(s, NULL, head, 1, header_went);
+    if (error == 0 && total > head->iov_len)
+        error = queue(s, source, parts, count, went - header_went);
+    if (error == 0)
+        return 0;
+    while (*mark != NULL) { /* the header, alone */
+        gt_segment *segment = *mark;
+        *mark = segment->next;
+        s->host->segment_free(segment);
+    }
+    s->output_end = mark;
+    s->output_size = old_size;
+    return went == 0 ? error : output_over(s, error, true);
+}
+
+int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt_op *op) {
+    uint8_t header[GT_PACKET_HEADER_MAX];
+    struct iovec head = {.iov_base = header};
+    size_t total = 0;
+    ssize_t went = 0;
+    bool found_queue;
+    int answer;
+
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_len > SIZE_MAX / 2 - total)
+            return -EINVAL;
+        total += parts[i].iov_len;
+    }
+    gt_lock_take(&s->lock);
+    if (s->state != GT_CONNECTED) {
+        answer = gt_not_connected(s, &s->owe_send);
+        goto out;
+    }
+    if (s->write_ended) {
+        answer = output_over(s, -EPIPE, true);
+        goto out;
+    }
+    answer = gt_packet_header(s->settings.framing.type, total, header);
+    if (answer < 0)
+        goto out;
+    head.iov_len = (size_t)answer;
+    total += head.iov_len;
+    answer = 0;
+    found_queue = s->output != NULL;
+    if (!found_queue)
+        went = write_now(s, &head, parts, count, total);
+    if (went < 0) {
+        answer = output_over(s, (int)went, true);
+        goto out;
+    }
+    if ((size_t)went < total) {
+        answer = queue_rest(s, &head, parts, count, source, (size_t)went, total);
+        if (answer != 0)
+            goto out;
+        gt_poller_want(&s->watch, GT_WRITABLE);
+    }
+    if (s->output != NULL && (s->congested || drains(s) || (found_queue && s->output_size >= s->settings.high))) {
+        s->congested = true;
+        gt_op_append(&s->writers, op);
+        answer = GT_PENDING;
+    } else {
+        (void)s->host->complete(s, op, &(gt_result){.status = 0});
+    }
+out:
+    gt_lock_drop(&s->lock);
+    return answer;
+}
+
+int gt_shutdown(gt_socket *s, int how) {
+    int answer = 0;
+
+    gt_lock_take(&s->lock);
+    if (s->state != GT_CONNECTED) {
+        answer = gt_not_connected(s, NULL);
+        goto out;
+    }
+    if (how != SHUT_WR)
+        answer = gt_sys_shutdown(s->watch.fd, SHUT_RD);
+    if (how != SHUT_RD && !s->write_ended) {
+        s->write_ended = true;
+        if (s->output == NULL) {
+            int error = gt_sys_shutdown(s->watch.fd, SHUT_WR);
+            answer = answer != 0 ? answer : error;
+        }
+    }
+    if (how != SHUT_WR) {
+        s->drained = false; /* the end can be read now */
+        gt_pump_input(s);
+    }
+out:
+    gt_lock_drop(&s->lock);
+    return answer;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of one socket: applying a checked option, and reading it back. */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+enum { LINE_SIZE_DEFAULT = 64 * 1024 }; /* a line longer than this comes in pieces, unless option buffer says else */
+
+static uint32_t smaller(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+static void set_buffer(gt_settings *settings, uint32_t size, bool by_user) {
+    settings->buffer = size;
+    settings->buffer_set = by_user;
+    settings->framing.line_size = by_user ? size : LINE_SIZE_DEFAULT;
+}
+
+static int set_active(gt_socket *s, const gt_option *option) {
+    gt_settings *settings = &s->settings;
+    int64_t count;
+
+    if (option->number != GT_ACTIVE_COUNT) {
+        settings->active = (uint8_t)option->number;
+        return 0;
+    }
+    count = option->extra + (settings->active == GT_ACTIVE_COUNT ? settings->count : 0);
+    if (count > GT_ACTIVE_COUNT_MAX)
+        return -EINVAL;
+    if (count > 0) {
+        settings->active = GT_ACTIVE_COUNT;
+        settings->count = (uint16_t)count;
+        return 0;
+    }
+    settings->active = GT_PASSIVE;
+    gt_tell(s, GT_TCP_PASSIVE, 0);
+    return 0;
+}
+
+static int set_of_engine(gt_socket *s, const gt_option *option) {
+    gt_settings *settings = &s->settings;
+
+    switch (option->name) {
+    case GT_OPT_ACTIVE:
+        return set_active(s, option);
+    case GT_OPT_PACKET:
+        settings->framing.type = (uint8_t)option->number;
+        break;
+    case GT_OPT_PACKET_SIZE:
+        settings->framing.max_size = (uint32_t)option->number;
+        break;
+    case GT_OPT_LINE_DELIMITER:
+        settings->framing.delimiter = (uint8_t)option->number;
+        break;
+    case GT_OPT_BUFFER:
+        set_buffer(settings, (uint32_t)option->number, true);
+        break;
+    case GT_OPT_HIGH_WATERMARK:
+        settings->high = (uint32_t)option->number;
+        settings->low = smaller(settings->low, settings->high);
+        break;
+    case GT_OPT_LOW_WATERMARK:
+        settings->low = (uint32_t)option->number;
+        if (settings->high < settings->low)
+            settings->high = settings->low;
+        break;
+    case GT_OPT_SEND_TIMEOUT:
+        settings->send_timeout = (int32_t)option->number;
+        break;
+    case GT_OPT_SEND_TIMEOUT_CLOSE:
+        settings->send_timeout_close = option->number != 0;
+        break;
+    case GT_OPT_EXIT_ON_CLOSE:
+        settings->exit_on_close = option->number != 0;
+        break;
+    case GT_OPT_SHOW_ECONNRESET:
+        settings->show_econnreset = option->number != 0;
+        break;
+    case GT_OPT_INET_BACKEND:
+        settings->backend = (uint8_t)option->number;
+        break;
+    case GT_OPT_LINGER:
+        settings->linger = option->number != 0 ? (int32_t)option->extra : -1;
+        break;
+    case GT_OPT_BACKLOG:
+        settings->backlog = (uint16_t)option->number;
+        break;
+    default: /* family, ip and port are read from the list when the socket is opened */
+        break;
+    }
+    return 0;
+}
+
+static int set_of_system(gt_socket *s, const gt_option *option) {
+    const gt_option_row *row = &gt_option_rows[option->name];
+    int value = (int)option->number;
+    int error;
+
+    if (s->watch.fd < 0)
+        return -EINVAL;
+    error = gt_sys_setsockopt(s->watch.fd, row->level, row->option, &value, sizeof value);
+    if (error == 0 && option->name == GT_OPT_RECBUF && !s->settings.buffer_set &&
+        value > (int)s->settings.buffer) /* OTP: recbuf raises buffer */
+        set_buffer(&s->settings, smaller((uint32_t)value, GT_BUFFER_MAX), false);
+    return error;
+}
+
+int gt_apply_option(gt_socket *s, const gt_option *option) {
+    switch (gt_option_rows[option->name].owner) {
+    case GT_OF_ENGINE:
+        return set_of_engine(s, option);
+    case GT_OF_SYSTEM:
+        return set_of_system(s, option);
+    default:
+        return s->host->set_option != NULL ? s->host->set_option(s, option) : -EINVAL;
+    }
+}
+
+/* What setting options means for those who wait, and for what is there to read. */
+static void after_setting(gt_socket *s) {
+    if (s->settings.active == GT_PASSIVE)
+        return;
+    if (s->state == GT_ENDED) {
+        if (gt_tell(s, GT_TCP_CLOSED, 0))
+            gt_shut(s);
+        return;
+    }
+    if (s->state != GT_CONNECTED)
+        return;
+    gt_answer_all(s, &s->readers, -EINVAL);
+    if (s->read_ended)
+        gt_tell(s, GT_TCP_CLOSED, 0);
+    else
+        gt_pump_input(s);
+}
+
+int gt_set_options(gt_socket *s, const gt_option *options, int count) {
+    bool was_passive;
+    uint8_t old_packet;
+    int error = 0;
+
+    gt_lock_take(&s->lock);
+    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+        error = -EINVAL;
+    for (int i = 0; i < count && error == 0; i++)
+        error = gt_option_check(&options[i], GT_AT_SET);
+    if (error != 0) {
+        gt_lock_drop(&s->lock);
+        return error;
+    }
+    was_passive = s->settings.active == GT_PASSIVE;
+    old_packet = s->settings.framing.type;
+    for (int i = 0; i < count && error == 0; i++)
+        error = gt_apply_option(s, &options[i]);
+    if (was_passive || old_packet != s->settings.framing.type)
+        after_setting(s);
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+static int get_of_system(gt_socket *s, gt_option *option) {
+    const gt_option_row *row = &gt_option_rows[option->name];
+    int value = 0;
+    socklen_t size = sizeof value;
+    int error;
+
+    if (s->watch.fd < 0)
+        return -EINVAL;
+    error = gt_sys_getsockopt(s->watch.fd, row->level, row->option, &value, &size);
+    option->number = row->type == GT_TYPE_BOOL ? value != 0 : value;
+    return error;
+}
+
+static int get_of_engine(const gt_settings *settings, gt_option *option) {
+    switch (option->name) {
+    case GT_OPT_ACTIVE:
+        option->number = settings->active;
+        option->extra = settings->active == GT_ACTIVE_COUNT ? settings->count : 0;
+        break;
+    case GT_OPT_PACKET:
+        option->number = settings->framing.type;
+        break;
+    case GT_OPT_PACKET_SIZE:
+        option->number = settings->framing.max_size;
+        break;
+    case GT_OPT_BUFFER:
+        option->number = settings->buffer;
+        break;
+    case GT_OPT_HIGH_WATERMARK:
+        option->number = settings->high;
+        break;
+    case GT_OPT_LOW_WATERMARK:
+        option->number = settings->low;
+        break;
+    case GT_OPT_SEND_TIMEOUT:
+        option->number = settings->send_timeout;
+        break;
+    case GT_OPT_SEND_TIMEOUT_CLOSE:
+        option->number = settings->send_timeout_close;
+        break;
+    case GT_OPT_EXIT_ON_CLOSE:
+        option->number = settings->exit_on_close;
+        break;
+    case GT_OPT_SHOW_ECONNRESET:
+        option->number = settings->show_econnreset;
+        break;
+    case GT_OPT_LINGER:
+        option->number = settings->linger >= 0;
+        option->extra = settings->linger >= 0 ? settings->linger : 0;
+        break;
+    default:
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int gt_get_option(gt_socket *s, gt_option *option) {
+    int error;
+
+    if (option->name >= GT_OPTIONS || (gt_option_rows[option->name].where & GT_AT_GET) == 0)
+        return -EINVAL;
+    gt_lock_take(&s->lock);
+    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+        error = -EINVAL;
+    else if (gt_option_rows[option->name].owner == GT_OF_ENGINE)
+        error = get_of_engine(&s->settings, option);
+    else if (gt_option_rows[option->name].owner == GT_OF_SYSTEM)
+        error = get_of_system(s, option);
+    else
+        error = s->host->get_option != NULL ? s->host->get_option(s, option) : -EINVAL;
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+static void preset(gt_socket *s, const gt_option *option) {
+    if (option->name == GT_OPT_BUFFER) /* a default is not the user's word */
+        set_buffer(&s->settings, (uint32_t)option->number, false);
+    else
+        (void)set_of_engine(s, option);
+}
+
+void gt_settings_init(gt_socket *s) {
+    s->settings.linger = -1;
+    s->settings.high = UINT32_MAX; /* so that the rows' order doesn't let one watermark drag the other */
+    for (uint16_t i = 0; i < GT_OPTIONS; i++) {
+        if (gt_option_rows[i].owner == GT_OF_ENGINE)
+            preset(s, &(gt_option){.name = i, .number = gt_option_rows[i].fallback});
+    }
+    for (int i = 0; i < s->host->default_count; i++)
+        preset(s, &s->host->defaults[i]);
+}
