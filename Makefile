@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands a person types. Everything is built below build/; what is missing on the machine is installed first.
+
+PREFIX ?= /usr/local
+WERROR ?= OFF
+JOBS   ?= $(shell nproc)
+
+configure = cmake -S . -DGENTCP_WERROR=$(WERROR)
+build     = cmake --build
+c_files   = $(shell git ls-files '*.c' '*.h')
+
+.PHONY: help deps build nif run test lint format model check-sanitizers check-asan check-tsan valgrind install clean
+
+help:
+	@echo 'make run               see it work'
+	@echo 'make test              build everything and run every test'
+	@echo 'make install           install the C library below PREFIX ($(PREFIX))'
+	@echo 'make lint              formatting and static analysis'
+	@echo 'make format            put the formatting right'
+	@echo 'make model             check the protocols between threads exhaustively'
+	@echo 'make check-sanitizers  the C tests with address, undefined-behaviour and thread sanitizer'
+	@echo 'make valgrind          the C tests under valgrind'
+	@echo 'make deps              install what all of these need (Debian)'
+	@echo 'make clean'
+
+deps:
+	@tools/deps ci
+
+build:
+	@tools/deps build
+	$(configure) -B build
+	$(build) build -j $(JOBS)
+
+nif: build
+	$(build) build -j $(JOBS) --target gentcp_nif
+
+run:
+	@tools/deps run
+	@$(MAKE) --no-print-directory nif
+	demo/run.sh
+
+test:
+	@tools/deps test
+	@$(MAKE) --no-print-directory nif
+	test/run build
+
+lint:
+	@tools/deps lint
+	clang-format --dry-run -Werror $(c_files)
+	$(configure) -B build
+	echo $(filter %.c,$(c_files)) | xargs -n 1 -P $(JOBS) clang-tidy -p build --quiet --warnings-as-errors='*'
+	cppcheck --project=build/compile_commands.json --enable=warning,style,performance,portability --inline-suppr \
+	    --suppressions-list=.cppcheck --error-exitcode=1 --quiet -j $(JOBS)
+
+format:
+	clang-format -i $(c_files)
+
+model:
+	@tools/deps test
+	model/check
+
+check-sanitizers: check-asan check-tsan
+
+check-asan:
+	@tools/deps test
+	$(configure) -B build/asan -DGENTCP_SANITIZE=address,undefined
+	$(build) build/asan -j $(JOBS)
+	test/run build/asan c
+
+check-tsan:
+	@tools/deps test
+	$(configure) -B build/tsan -DGENTCP_SANITIZE=thread
+	$(build) build/tsan -j $(JOBS)
+	test/run build/tsan c
+
+valgrind:
+	@tools/deps valgrind
+	$(configure) -B build/valgrind -DGENTCP_TEST_TIMEOUT=300 \
+	    '-DGENTCP_TEST_LAUNCHER=valgrind;--quiet;--leak-check=full;--errors-for-leak-kinds=definite,indirect;--error-exitcode=99'
+	$(build) build/valgrind -j $(JOBS)
+	test/run build/valgrind c
+
+install:
+	@tools/deps build
+	cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DGENTCP_TESTS=OFF -DGENTCP_EXAMPLES=OFF \
+	    -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	$(build) build/install -j $(JOBS)
+	cmake --install build/install
+
+clean:
+	rm -rf build _build priv/*.so
