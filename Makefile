@@ -8,6 +8,8 @@ JOBS   ?= $(shell nproc)
 configure = cmake -S . -DGENTCP_WERROR=$(WERROR)
 build     = cmake --build
 c_files   = $(shell git ls-files '*.c' '*.h')
+# The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
+fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: help deps build nif run test lint format model check-sanitizers check-asan check-tsan valgrind install clean
 
@@ -71,7 +73,7 @@ check-tsan:
 	@tools/deps test
 	$(configure) -B build/tsan -DGENTCP_SANITIZE=thread
 	$(build) build/tsan -j $(JOBS)
-	test/run build/tsan c
+	$(fixed_addresses) test/run build/tsan c
 
 valgrind:
 	@tools/deps valgrind
