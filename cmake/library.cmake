@@ -7,7 +7,8 @@ target_include_directories(gentcp_internal PUBLIC ${PROJECT_SOURCE_DIR} ${PROJEC
 target_link_libraries(gentcp_internal PUBLIC gentcp_flags Threads::Threads)
 
 add_library(gentcp SHARED ${library_objects})
-set_target_properties(gentcp PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
+# Before 1.0 a minor version may change the interface.
+set_target_properties(gentcp PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 target_link_libraries(gentcp PRIVATE $<BUILD_INTERFACE:gentcp_flags> Threads::Threads)
 
 # The static library is one object whose hidden symbols are local, so that nothing but gentcp_* can clash with a name
