@@ -152,13 +152,13 @@ out:
     return error;
 }
 
-/* Before there is a descriptor and after its end there is nothing to name: inet answers einval. */
-static int name_of(gt_socket *s, int (*name)(int, gt_address *), gt_address *out) {
+/* Without a descriptor there is nothing to name: einval, or what inet answers once the stream has ended. */
+static int name_of(gt_socket *s, int (*name)(int, gt_address *), int ended, gt_address *out) {
     int error;
 
     gt_lock_take(&s->lock);
     if (s->state == GT_ENDED)
-        error = -ENOTCONN;
+        error = ended;
     else if (s->watch.fd < 0 || s->state == GT_CLOSING)
         error = -EINVAL;
     else
@@ -168,9 +168,9 @@ static int name_of(gt_socket *s, int (*name)(int, gt_address *), gt_address *out
 }
 
 int gt_sockname(gt_socket *s, gt_address *out) {
-    return name_of(s, gt_sys_sockname, out);
+    return name_of(s, gt_sys_sockname, -EBADF, out);
 }
 
 int gt_peername(gt_socket *s, gt_address *out) {
-    return name_of(s, gt_sys_peername, out);
+    return name_of(s, gt_sys_peername, -ENOTCONN, out);
 }

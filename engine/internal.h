@@ -43,6 +43,8 @@ void gt_pump_input(gt_socket *socket);
 void gt_input_over(gt_socket *socket, int error);
 /* Tells the owner something without data. False: it is dead, and the socket was closed. */
 bool gt_tell(gt_socket *socket, enum gt_message_kind kind, int reason);
+/* Tells the owner that the stream has ended: tcp_closed, once in the socket's life. False as above. */
+bool gt_tell_end(gt_socket *socket);
 void gt_drop_input(gt_socket *socket);
 
 /* send.c */

@@ -169,7 +169,7 @@ int gt_close(gt_socket *s, gt_op *op) {
 void gt_abort(gt_socket *s) {
     gt_lock_take(&s->lock);
     if (s->state == GT_CONNECTED && s->settings.active != GT_PASSIVE) {
-        if (gt_tell(s, GT_TCP_CLOSED, 0))
+        if (gt_tell_end(s))
             gt_shut(s);
     } else if (s->state == GT_CONNECTED) {
         gt_answer_all(s, &s->readers, GT_CLOSED);

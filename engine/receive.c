@@ -40,6 +40,13 @@ bool gt_tell(gt_socket *s, enum gt_message_kind kind, int reason) {
     return false;
 }
 
+bool gt_tell_end(gt_socket *s) {
+    if (s->end_told)
+        return true;
+    s->end_told = true;
+    return gt_tell(s, GT_TCP_CLOSED, 0);
+}
+
 static void count_message(gt_socket *s) {
     if (s->settings.active == GT_ACTIVE_ONCE) {
         s->settings.active = GT_PASSIVE;
@@ -84,7 +91,7 @@ void gt_input_over(gt_socket *s, int error) {
     if (active(s)) {
         if (answer != GT_CLOSED && !gt_tell(s, GT_TCP_ERROR, answer))
             return;
-        if (!gt_tell(s, GT_TCP_CLOSED, 0))
+        if (!gt_tell_end(s))
             return;
         if (s->settings.exit_on_close)
             gt_shut(s);

@@ -48,7 +48,7 @@ static int output_over(gt_socket *s, int error, bool caller) {
         gt_answer_all(s, &s->writers, answer);
         if (show && !gt_tell(s, GT_TCP_ERROR, error))
             return answer;
-        if (!gt_tell(s, GT_TCP_CLOSED, 0))
+        if (!gt_tell_end(s))
             return answer;
         if (s->settings.exit_on_close)
             gt_shut(s);

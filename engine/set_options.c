@@ -97,8 +97,8 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
     int value = (int)option->number;
     int error;
 
-    if (s->watch.fd < 0)
-        return -EINVAL;
+    if (s->watch.fd < 0) /* ENDED: inet says ok, and so do we; there is nobody left to care */
+        return s->state == GT_ENDED ? 0 : -EINVAL;
     error = gt_sys_setsockopt(s->watch.fd, row->level, row->option, &value, sizeof value);
     if (error == 0 && option->name == GT_OPT_RECBUF && !s->settings.buffer_set &&
         value > (int)s->settings.buffer) /* OTP: recbuf raises buffer */
@@ -122,7 +122,7 @@ static void after_setting(gt_socket *s) {
     if (s->settings.active == GT_PASSIVE)
         return;
     if (s->state == GT_ENDED) {
-        if (gt_tell(s, GT_TCP_CLOSED, 0))
+        if (gt_tell_end(s))
             gt_shut(s);
         return;
     }
@@ -130,7 +130,7 @@ static void after_setting(gt_socket *s) {
         return;
     gt_answer_all(s, &s->readers, -EINVAL);
     if (s->read_ended)
-        gt_tell(s, GT_TCP_CLOSED, 0);
+        gt_tell_end(s);
     else
         gt_pump_input(s);
 }

@@ -58,6 +58,7 @@ struct gt_socket {
     bool drained : 1;     /* the last read came back short, and no edge since */
     bool hung_up : 1;     /* GT_HANGUP was seen: never skip a read any more */
     bool read_ended : 1;  /* the end was read; the socket lives on (exit_on_close false) */
+    bool end_told : 1;    /* the owner has got tcp_closed */
     bool write_ended : 1; /* shutdown(write) was asked for: once the queue is empty it is done */
     bool congested : 1;   /* the queue reached high_watermark, and not yet low_watermark */
     bool open : 1;        /* the engine holds its reference of an open socket */
