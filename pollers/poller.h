@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A poller tells which descriptors are ready, and when deadlines have passed.
  *
- * It starts no thread: its host calls gt_poller_run, from one thread at a time. Everything else may be called from
- * any thread. Callbacks are made from gt_poller_run alone, without the poller's lock.
+ * It starts no thread: its host calls gt_poller_run, from one thread at a time and not from a callback. Everything
+ * else may be called from any thread, with the lock of a socket held or not. Callbacks are made from gt_poller_run
+ * alone (`forgotten` also from gt_poller_remove), without the poller's lock.
  *
  * Readiness is edge-triggered for the user of a poller, whichever the backend: after a report of GT_READABLE there
  * need not be another until gt_poller_want(watch, GT_READABLE) has been called and more has arrived. A report is a
- * hint: the call that follows may still say EAGAIN. */
+ * hint: the call that follows may still say EAGAIN. Adding a watch wants everything; more than what is wanted may be
+ * reported, but what isn't wanted need not be, a hangup included.
+ *
+ * Taking out races with reporting. What the running thread itself removes, from a callback, is not reported any more.
+ * What another thread removes or clears while a run is under way may be reported once more, if that report had begun
+ * or was about to: so users look at their own state, under their own lock, before they believe a report. The memory
+ * of a watch, and of the deadlines in the same struct if they were cleared before, stays until it is forgotten. */
 #ifndef GT_POLLER_H
 #define GT_POLLER_H
 
@@ -52,10 +59,10 @@ typedef struct gt_poller_user {
     void (*ready)(gt_watch *watch, int readiness);
     /* A deadline has passed (and is no longer set). */
     void (*expired)(gt_deadline *deadline);
-    /* A removed watch will not be touched any more: its memory may go. */
+    /* A removed watch will not be touched any more: its memory may go. Exactly once for each. */
     void (*forgotten)(gt_watch *watch);
     void *(*allocate)(size_t size);
-    void (*release)(void *memory);
+    void (*release)(void *memory); /* never of NULL */
 } gt_poller_user;
 
 extern const gt_backend gt_backend_epoll; /* edge-triggered, each descriptor registered once */
@@ -70,10 +77,11 @@ void gt_poller_close(gt_poller *poller);
  * A watch is in one poller at a time; to move it: remove, then add to the other. */
 int gt_poller_add(gt_poller *poller, gt_watch *watch);
 /* Takes a watch out for good, before its fd is closed. `forgotten` is called once no run can hold it any more: at
- * once, or at the end of the run under way. */
+ * once, before this returns (so under whatever locks the caller holds), or at the end of the run under way. The
+ * watch must have been added; so for the three that follow. */
 void gt_poller_remove(gt_watch *watch);
 /* Takes a watch out so that it can be added to another poller. Only while no run is under way, i.e. by the thread
- * that runs this poller. */
+ * that runs this poller. A turn that it has asked for is lost. */
 void gt_poller_detach(gt_watch *watch);
 /* Says what to report next (a set of GT_READABLE, GT_WRITABLE; added to what is wanted already). */
 void gt_poller_want(gt_watch *watch, int readiness);
@@ -86,15 +94,18 @@ void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at
 void gt_poller_clear_deadline(gt_poller *poller, gt_deadline *deadline);
 
 /* Waits up to timeout_ms (-1: for ever; 0: not at all) until something is ready or gt_poller_wake was called, then
- * reports at most max_events descriptors, each once. Returns how many things were reported, or a negative errno. */
+ * reports at most max_events descriptors (128 if it is more), each once, or once and a turn. Returns how many things
+ * were reported, or a negative errno. 0 may come early: after a signal, a wake, or changes by another thread. */
 int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events);
 /* Milliseconds until gt_poller_run has something to do by itself: 0: now, -1: nothing is due. */
 int gt_poller_next_timeout(gt_poller *poller);
-/* A descriptor that is readable whenever gt_poller_run has something to do, for another loop to watch.
+/* A descriptor that is readable whenever gt_poller_run has something to do, for another loop to watch. Only a poller
+ * that was asked for it spends system calls on showing its turns and deadlines there.
  * -EOPNOTSUPP where the system can't nest: then gt_poller_fds serves. */
 int gt_poller_fd(gt_poller *poller);
-/* For a backend that can't nest: what to give to poll(2), with gt_poller_next_timeout as the timeout. Fills at most
- * n, returns how many there are. -EOPNOTSUPP where gt_poller_fd works. */
+/* For a backend that can't nest: what to give to poll(2), with gt_poller_next_timeout, asked for afterwards, as the
+ * timeout. Fills at most n, returns how many there are. What other threads change until the next run makes the wake
+ * descriptor, which is among them, readable. -EOPNOTSUPP where gt_poller_fd works. */
 int gt_poller_fds(gt_poller *poller, struct pollfd *fds, int n);
 /* Ends the wait of a run under way, or of the next one. From any thread, and from a signal handler. */
 void gt_poller_wake(gt_poller *poller);
