@@ -242,10 +242,12 @@ void gt_ready(gt_socket *s, int readiness) {
         break;
     case GT_CONNECTED:
     case GT_CLOSING:
-        if (readiness == 0 || (readiness & (GT_WRITABLE | GT_HANGUP)) != 0)
-            gt_pump_output(s);
+        /* Input first: after a reset, what the peer sent before it can still be read. */
         if (s->state == GT_CONNECTED)
             gt_pump_input(s);
+        if ((s->state == GT_CONNECTED || s->state == GT_CLOSING) &&
+            (readiness == 0 || (readiness & (GT_WRITABLE | GT_HANGUP)) != 0))
+            gt_pump_output(s);
         break;
     default: /* a report that was on its way when the socket was closed */
         break;
