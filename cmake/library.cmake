@@ -23,6 +23,8 @@ if(CMAKE_OBJCOPY)
     set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
     add_library(gentcp_static STATIC ${joined})
     set_target_properties(gentcp_static PROPERTIES LINKER_LANGUAGE C)
+    # The files alone order nothing between targets in a Makefile.
+    add_dependencies(gentcp_static ${library_parts})
 else()
     add_library(gentcp_static STATIC ${library_objects})
 endif()
