@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options, addresses and the descriptor of a socket. */
+#include <errno.h>
+#include <string.h>
+
+#include "hosts/c/options.h"
+#include "hosts/c/socket.h"
+
+const char *gentcp_error_name(int error) {
+    return gt_error_name(error);
+}
+
+/* For these calls inet answers einval where the stream's calls answer closed. */
+static int get(gentcp_socket handle, gt_csocket **out) {
+    int error = gt_csocket_get(handle, out);
+
+    return error == GT_CLOSED ? -EINVAL : error;
+}
+
+int gentcp_setopts(gentcp_socket handle, const gentcp_option *options) {
+    gt_option_list list;
+    gt_csocket *socket;
+    int error = get(handle, &socket);
+
+    if (error != 0)
+        return error;
+    if (gt_options_read(options, &list))
+        error = gt_set_options(&socket->engine, list.items, list.count);
+    else
+        error = -EINVAL;
+    gt_csocket_drop(socket);
+    return error;
+}
+
+static int get_one(gt_csocket *socket, gentcp_option *option) {
+    gt_option one = {.name = (uint16_t)option->name};
+    int error;
+
+    if (option->name < 0 || option->name >= GT_OPTIONS || option->name == GENTCP_OPT_MODE)
+        return -EINVAL;
+    error = gt_get_option(&socket->engine, &one);
+    if (error == 0)
+        gt_option_write(&one, option);
+    return error == -EOPNOTSUPP ? -ENOPROTOOPT : error;
+}
+
+int gentcp_getopts(gentcp_socket handle, gentcp_option *options) {
+    gt_csocket *socket;
+    int error;
+
+    if (options == NULL)
+        return GENTCP_BADARG;
+    error = get(handle, &socket);
+    if (error != 0)
+        return error;
+    for (int i = 0; options[i].name != GENTCP_OPT_END && error == 0; i++) {
+        error = i < GENTCP_OPTIONS_MAX ? get_one(socket, &options[i]) : -EINVAL;
+        if (error == -ENOPROTOOPT) {
+            options[i].name = GENTCP_OPT_ABSENT;
+            error = 0;
+        }
+    }
+    gt_csocket_drop(socket);
+    return error;
+}
+
+int gentcp_getopt(gentcp_socket handle, enum gentcp_option_name name, int64_t *number) {
+    gentcp_option option = {.name = (int)name};
+    gt_csocket *socket;
+    int error;
+
+    if (number == NULL)
+        return GENTCP_BADARG;
+    error = get(handle, &socket);
+    if (error != 0)
+        return error;
+    error = get_one(socket, &option);
+    gt_csocket_drop(socket);
+    if (error == 0)
+        *number = option.number;
+    return error;
+}
+
+static int name_of(gentcp_socket handle, int (*name)(gt_socket *, gt_address *), gentcp_address *out) {
+    gt_csocket *socket;
+    gt_address address;
+    int error;
+
+    if (out == NULL)
+        return GENTCP_BADARG;
+    error = get(handle, &socket);
+    if (error != 0)
+        return error;
+    error = name(&socket->engine, &address);
+    gt_csocket_drop(socket);
+    if (error == 0)
+        memcpy(out, &address, sizeof *out); /* the same struct: see address.c */
+    return error;
+}
+
+int gentcp_sockname(gentcp_socket socket, gentcp_address *out) {
+    return name_of(socket, gt_sockname, out);
+}
+
+int gentcp_peername(gentcp_socket socket, gentcp_address *out) {
+    return name_of(socket, gt_peername, out);
+}
+
+int gentcp_port(gentcp_socket socket, uint16_t *out) {
+    gentcp_address address;
+    int error = out != NULL ? gentcp_sockname(socket, &address) : GENTCP_BADARG;
+
+    if (error == 0)
+        *out = gentcp_address_port(&address);
+    return error;
+}
+
+int gentcp_socket_fd(gentcp_socket handle) {
+    gt_csocket *socket;
+    int fd = get(handle, &socket);
+
+    if (fd != 0)
+        return fd;
+    gt_lock_take(&socket->engine.lock);
+    fd = socket->engine.watch.fd;
+    gt_lock_drop(&socket->engine.lock);
+    gt_csocket_drop(socket);
+    return fd >= 0 ? fd : -EINVAL;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts/c/mailbox.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hosts/c/data.h"
+#include "hosts/c/memory.h"
+#include "hosts/c/socket.h"
+
+/* A message in memory of its own. The bytes of a small one follow it, and it is then itself what the receiver
+ * releases: one allocation for a message and its data. */
+typedef struct gt_parcel {
+    gt_letter letter;
+    gentcp_message message;
+    uint8_t bytes[];
+} gt_parcel;
+
+static gt_csocket *socket_of(gt_letter *letter) {
+    if (letter->kind == GT_LETTER_END)
+        return (gt_csocket *)(void *)((char *)letter - offsetof(gt_csocket, end));
+    return (gt_csocket *)(void *)((char *)letter - offsetof(gt_csocket, passive));
+}
+
+static gt_parcel *parcel_of(gt_letter *letter) {
+    return (gt_parcel *)(void *)((char *)letter - offsetof(gt_parcel, letter));
+}
+
+static uint64_t id_of(gt_letter *letter) {
+    if (letter->kind == GT_LETTER_PARCEL)
+        return parcel_of(letter)->message.socket.id;
+    return gt_slot_id(&socket_of(letter)->slot);
+}
+
+static void append(gt_process *to, gt_letter *letter) {
+    letter->next = NULL;
+    if (to->last != NULL)
+        to->last->next = letter;
+    else
+        to->first = letter;
+    to->last = letter;
+}
+
+static void take_out(gt_process *from, gt_letter *letter, gt_letter *previous) {
+    if (previous != NULL)
+        previous->next = letter->next;
+    else
+        from->first = letter->next;
+    if (letter->next == NULL)
+        from->last = previous;
+}
+
+static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) {
+    gt_parcel *parcel;
+
+    if (inline_size > SIZE_MAX - sizeof *parcel)
+        return NULL;
+    parcel = gt_allocate(sizeof *parcel + inline_size);
+    if (parcel == NULL)
+        return NULL;
+    parcel->letter.kind = GT_LETTER_PARCEL;
+    parcel->message = (gentcp_message){.kind = kind, .data = GT_NO_DATA};
+    return parcel;
+}
+
+int gt_mailbox_post(gt_process *to, void *user) {
+    gt_parcel *parcel = parcel_new(GENTCP_USER, 0);
+    bool alive;
+
+    if (parcel == NULL)
+        return -ENOMEM;
+    parcel->message.user = user;
+    pthread_mutex_lock(&to->lock);
+    alive = to->alive;
+    if (alive) {
+        append(to, &parcel->letter);
+        gt_process_notify(to);
+    }
+    pthread_mutex_unlock(&to->lock);
+    if (alive)
+        return 0;
+    gt_release(parcel);
+    return GT_BADARG;
+}
+
+/* A parcel with that data; a buffer is taken over only by the caller's success. */
+static gt_parcel *parcel_with(const gt_data *data) {
+    gt_parcel *parcel;
+
+    if (data->buffer != NULL)
+        return parcel_new(GENTCP_TCP, 0);
+    if (data->size == SIZE_MAX)
+        return NULL;
+    parcel = parcel_new(GENTCP_TCP, data->size + 1);
+    if (parcel == NULL)
+        return NULL;
+    memcpy(parcel->bytes, data->bytes, data->size);
+    parcel->bytes[data->size] = 0;
+    parcel->message.data = (gentcp_data){.bytes = parcel->bytes, .size = data->size, .memory = parcel};
+    return parcel;
+}
+
+static int deliver_data(gt_csocket *socket, gt_process *owner, const gt_data *data) {
+    gt_parcel *parcel = parcel_with(data);
+    bool alive;
+
+    if (parcel == NULL)
+        return -ENOMEM;
+    parcel->message.socket = gt_csocket_handle(socket);
+    pthread_mutex_lock(&owner->lock);
+    alive = owner->alive;
+    if (alive) {
+        if (data->buffer != NULL)
+            parcel->message.data = gt_data_take(data);
+        append(owner, &parcel->letter);
+        gt_process_notify(owner);
+    }
+    pthread_mutex_unlock(&owner->lock);
+    if (alive)
+        return 0;
+    gt_release(parcel);
+    return GT_CLOSED;
+}
+
+/* The embedded letter goes first: a parcel is only needed if the one before hasn't been received yet. If there is no
+ * memory even for that, the two are told one after the other. Called with the owner locked. */
+static void tell_passive(gt_csocket *socket, gt_process *owner) {
+    gt_parcel *parcel;
+
+    if (socket->passives == 0) {
+        socket->passives = 1;
+        socket->passive.kind = GT_LETTER_PASSIVE;
+        gt_csocket_keep(socket);
+        append(owner, &socket->passive);
+        return;
+    }
+    parcel = parcel_new(GENTCP_TCP_PASSIVE, 0);
+    if (parcel != NULL) {
+        parcel->message.socket = gt_csocket_handle(socket);
+        append(owner, &parcel->letter);
+    } else if (socket->passives < UINT16_MAX) {
+        socket->passives++;
+    }
+}
+
+/* An error and the end that follows it share a letter. Called with the owner locked. */
+static void tell_end(gt_csocket *socket, gt_process *owner, int reason) {
+    if (reason != 0)
+        socket->reason = reason;
+    else
+        socket->closing = true;
+    if (socket->ending)
+        return;
+    socket->ending = true;
+    socket->end.kind = GT_LETTER_END;
+    gt_csocket_keep(socket);
+    append(owner, &socket->end);
+}
+
+int gt_mailbox_deliver(gt_csocket *socket, const gt_message *message) {
+    gt_process *owner = gt_csocket_owner(socket);
+    bool alive;
+
+    if (message->kind == GT_TCP)
+        return deliver_data(socket, owner, &message->data);
+    pthread_mutex_lock(&owner->lock);
+    alive = owner->alive;
+    if (alive) {
+        if (message->kind == GT_TCP_PASSIVE)
+            tell_passive(socket, owner);
+        else
+            tell_end(socket, owner, message->kind == GT_TCP_ERROR ? message->reason : 0);
+        gt_process_notify(owner);
+    }
+    pthread_mutex_unlock(&owner->lock);
+    return alive ? 0 : GT_CLOSED;
+}
+
+/* Each opens a letter into a message. True: the letter has nothing more to tell. */
+
+static bool open_end(gt_csocket *socket, gentcp_message *out) {
+    if (socket->reason != 0) {
+        out->kind = GENTCP_TCP_ERROR;
+        out->reason = socket->reason;
+        socket->reason = 0;
+        if (socket->closing)
+            return false;
+    } else {
+        out->kind = GENTCP_TCP_CLOSED;
+        socket->closing = false;
+    }
+    socket->ending = false;
+    return true;
+}
+
+static bool open_passive(gt_csocket *socket, gentcp_message *out) {
+    out->kind = GENTCP_TCP_PASSIVE;
+    return --socket->passives == 0;
+}
+
+static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous, gentcp_message *out,
+                        gt_csocket **done) {
+    gt_csocket *socket;
+    gt_parcel *parcel;
+    bool finished;
+
+    if (letter->kind == GT_LETTER_PARCEL) {
+        parcel = parcel_of(letter);
+        take_out(self, letter, previous);
+        *out = parcel->message;
+        if (out->data.memory != parcel)
+            gt_release(parcel);
+        return;
+    }
+    socket = socket_of(letter);
+    *out = (gentcp_message){.socket = gt_csocket_handle(socket), .data = GT_NO_DATA};
+    finished = letter->kind == GT_LETTER_END ? open_end(socket, out) : open_passive(socket, out);
+    if (finished) {
+        take_out(self, letter, previous);
+        *done = socket;
+    }
+}
+
+bool gt_mailbox_take(gt_process *self, uint64_t only, gentcp_message *out, gt_csocket **done) {
+    gt_letter *previous = NULL;
+
+    *done = NULL;
+    for (gt_letter *letter = self->first; letter != NULL; previous = letter, letter = letter->next) {
+        if (only == 0 || id_of(letter) == only) {
+            open_letter(self, letter, previous, out, done);
+            return true;
+        }
+    }
+    return false;
+}
+
+void gt_mailbox_move(gt_process *from, gt_process *to, gt_csocket *socket) {
+    uint64_t id = gt_slot_id(&socket->slot);
+    gt_letter *previous = NULL;
+    gt_letter *next;
+
+    for (gt_letter *letter = from->first; letter != NULL; letter = next) {
+        next = letter->next;
+        if (id_of(letter) == id) {
+            take_out(from, letter, previous);
+            append(to, letter);
+        } else {
+            previous = letter;
+        }
+    }
+}
+
+void gt_mailbox_empty(gt_process *self) {
+    gentcp_message message;
+    gt_csocket *done;
+    bool more;
+
+    do {
+        pthread_mutex_lock(&self->lock);
+        more = gt_mailbox_take(self, 0, &message, &done);
+        pthread_mutex_unlock(&self->lock);
+        if (more)
+            gentcp_data_release(&message.data);
+        if (done != NULL)
+            gt_csocket_drop(done);
+    } while (more);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process's mailbox: letters in order, from sockets and from gentcp_post. */
+#ifndef GT_C_MAILBOX_H
+#define GT_C_MAILBOX_H
+
+#include "engine/host.h"
+#include "hosts/c/process.h"
+
+typedef struct gt_csocket gt_csocket;
+
+enum gt_letter_kind {
+    GT_LETTER_PARCEL,  /* a gt_parcel: a message of its own */
+    GT_LETTER_END,     /* gt_csocket.end: tcp_error, tcp_closed, or one after the other */
+    GT_LETTER_PASSIVE, /* gt_csocket.passive: tcp_passive */
+};
+
+struct gt_letter {
+    gt_letter *next;
+    enum gt_letter_kind kind;
+};
+
+/* Puts a pointer into the mailbox: 0, -ENOMEM, or GT_BADARG: the process has ended. */
+int gt_mailbox_post(gt_process *to, void *user);
+/* gt_host.deliver. Called with the socket locked. */
+int gt_mailbox_deliver(gt_csocket *socket, const gt_message *message);
+/* Takes the oldest message out; only of that socket if only is not 0 (a handle's id; it may be stale). Called by the
+ * process, with it locked. False: there is none. *done: to be dropped by the caller without the lock, or NULL. */
+bool gt_mailbox_take(gt_process *self, uint64_t only, gentcp_message *out, gt_csocket **done);
+/* Moves all letters of a socket from one mailbox to the end of another, in order. Called with both locked. */
+void gt_mailbox_move(gt_process *from, gt_process *to, gt_csocket *socket);
+/* Drops all letters. Called without locks, by a process that isn't alive. */
+void gt_mailbox_empty(gt_process *self);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* secure_getenv */
+#include "hosts/c/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gentcp.h"
+
+static struct {
+    pthread_mutex_t lock;
+    enum { UNTOUCHED, CONFIGURED, IN_USE } state;
+    gentcp_config config; /* not changed once IN_USE, and so read without the lock */
+    const gt_backend *backend;
+} global = {.lock = PTHREAD_MUTEX_INITIALIZER, .config = {.allocate = malloc, .resize = realloc, .release = free}};
+
+void *gt_allocate(size_t size) {
+    return global.config.allocate(size);
+}
+
+void *gt_resize(void *memory, size_t size) {
+    return global.config.resize(memory, size);
+}
+
+void gt_release(void *memory) {
+    if (memory != NULL)
+        global.config.release(memory);
+}
+
+int gentcp_configure(const gentcp_config *config) {
+    int functions, error = -EALREADY;
+
+    if (config == NULL || (unsigned)config->poller > GENTCP_POLLER_POLL)
+        return GENTCP_BADARG;
+    functions = (config->allocate != NULL) + (config->resize != NULL) + (config->release != NULL);
+    if (functions != 0 && functions != 3)
+        return GENTCP_BADARG;
+#ifndef __linux__
+    if (config->poller == GENTCP_POLLER_EPOLL)
+        return GENTCP_BADARG;
+#endif
+    pthread_mutex_lock(&global.lock);
+    if (global.state == UNTOUCHED) {
+        global.state = CONFIGURED;
+        global.config.poller = config->poller;
+        if (functions == 3) {
+            global.config.allocate = config->allocate;
+            global.config.resize = config->resize;
+            global.config.release = config->release;
+        }
+        error = 0;
+    }
+    pthread_mutex_unlock(&global.lock);
+    return error;
+}
+
+static const gt_backend *choose_backend(enum gentcp_poller wish) {
+    const char *name = secure_getenv("GENTCP_POLLER");
+
+    if (wish == GENTCP_POLLER_ANY && name != NULL && strcmp(name, "poll") == 0)
+        wish = GENTCP_POLLER_POLL;
+#ifdef __linux__
+    if (wish != GENTCP_POLLER_POLL)
+        return &gt_backend_epoll;
+#endif
+    return &gt_backend_poll;
+}
+
+const gt_backend *gt_config_use(void) {
+    const gt_backend *backend;
+
+    pthread_mutex_lock(&global.lock);
+    if (global.state != IN_USE) {
+        global.state = IN_USE;
+        global.backend = choose_backend(global.config.poller);
+    }
+    backend = global.backend;
+    pthread_mutex_unlock(&global.lock);
+    return backend;
+}

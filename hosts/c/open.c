@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gentcp_connect, listen, accept, shutdown, close, and giving a socket away. */
+#include <errno.h>
+
+#include "hosts/c/memory.h"
+#include "hosts/c/options.h"
+#include "hosts/c/resolve.h"
+#include "hosts/c/wait.h"
+
+/* A socket that isn't anybody's yet: on success of what follows its handle is given out, else it is given up. */
+static gt_csocket *open_new(gt_process *self) {
+    gt_csocket *socket = gt_csocket_new(self);
+
+    if (socket != NULL)
+        gt_csocket_adopt(socket);
+    return socket;
+}
+
+static void give_up(gt_csocket *socket) {
+    (void)gt_close(&socket->engine, NULL); /* if it was opened at all */
+    gt_csocket_disown(socket);
+    gt_csocket_drop(socket);
+}
+
+static void give_out(gt_csocket *socket, gentcp_socket *out) {
+    *out = gt_csocket_handle(socket);
+    gt_csocket_drop(socket);
+}
+
+static int connect_one(gt_process *self, const gt_address *to, const gt_option_list *options, int64_t deadline,
+                       gentcp_socket *out) {
+    gt_call call = {.op.kind = GT_OP_CONNECT, .waiter = self};
+    gt_csocket *socket = open_new(self);
+    int error;
+
+    if (socket == NULL)
+        return -ENOMEM;
+    error = gt_connect(&socket->engine, options->items, options->count, to, &call.op);
+    error = gt_await(socket, &call, error, deadline);
+    if (error == 0)
+        give_out(socket, out);
+    else
+        give_up(socket);
+    return error;
+}
+
+/* Errors that say more about this machine than about the host, which is there at another of its addresses. */
+static bool is_unreachable(int error) {
+    return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
+}
+
+static int connect_any(gt_process *self, const gt_addresses *addresses, const gt_option_list *options, int64_t deadline,
+                       gentcp_socket *out) {
+    int answer = GT_NXDOMAIN;
+
+    for (int i = 0; i < addresses->count; i++) {
+        int error = connect_one(self, &addresses->list[i], options, deadline, out);
+        if (error == 0 || error == GT_TIMEOUT || error == GT_BADARG)
+            return error;
+        if (i == 0 || !is_unreachable(error))
+            answer = error;
+    }
+    return answer;
+}
+
+/* Before a name is looked up: what an option may never be. */
+static bool options_allowed(const gt_option_list *options, int where) {
+    for (int i = 0; i < options->count; i++) {
+        if (gt_option_check(&options->items[i], where) != 0)
+            return false;
+    }
+    return true;
+}
+
+int gentcp_connect(const char *host, uint16_t port, const gentcp_option *options, int64_t timeout_ms,
+                   gentcp_socket *out) {
+    int64_t deadline = gt_deadline_of(timeout_ms);
+    gt_option_list list;
+    gt_addresses *addresses;
+    gt_process *self;
+    int error;
+
+    if (host == NULL || out == NULL || timeout_ms < GENTCP_INFINITY || !gt_options_read(options, &list) ||
+        !options_allowed(&list, GT_AT_CONNECT))
+        return GENTCP_BADARG;
+    error = gt_process_self(&self);
+    if (error != 0)
+        return error;
+    if (timeout_ms == 0)
+        return GENTCP_TIMEOUT;
+    error = gt_resolve(self, host, port, list.family, deadline, &addresses);
+    if (error != 0)
+        return error;
+    error = connect_any(self, addresses, &list, deadline, out);
+    gt_release(addresses);
+    return error;
+}
+
+int gentcp_listen(uint16_t port, const gentcp_option *options, gentcp_socket *out) {
+    gt_option_list list;
+    gt_csocket *socket;
+    gt_process *self;
+    gt_address at;
+    int error;
+
+    if (out == NULL || !gt_options_read(options, &list))
+        return GENTCP_BADARG;
+    error = gt_process_self(&self);
+    if (error != 0)
+        return error;
+    socket = open_new(self);
+    if (socket == NULL)
+        return -ENOMEM;
+    at = gt_any_address(list.family, port);
+    error = gt_listen(&socket->engine, list.items, list.count, &at);
+    if (error == 0)
+        give_out(socket, out);
+    else
+        give_up(socket);
+    return error;
+}
+
+int gentcp_accept(gentcp_socket listener, int64_t timeout_ms, gentcp_socket *out) {
+    gt_call call = {.op.kind = GT_OP_ACCEPT};
+    gt_csocket *socket;
+    int error;
+
+    if (out == NULL)
+        return GENTCP_BADARG;
+    error = gt_csocket_get(listener, &socket);
+    if (error != 0)
+        return error;
+    error = gt_process_self(&call.waiter);
+    if (error == 0)
+        error = gt_await(socket, &call, gt_accept(&socket->engine, &call.op), gt_deadline_of(timeout_ms));
+    gt_csocket_drop(socket);
+    if (error == 0)
+        give_out(call.accepted, out);
+    return error;
+}
+
+int gentcp_shutdown(gentcp_socket handle, int how) {
+    gt_csocket *socket;
+    int error;
+
+    if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+        return GENTCP_BADARG;
+    error = gt_csocket_get(handle, &socket);
+    if (error != 0)
+        return error;
+    error = gt_shutdown(&socket->engine, how);
+    gt_csocket_drop(socket);
+    return error;
+}
+
+int gentcp_close(gentcp_socket handle) {
+    gt_call call = {.op.kind = GT_OP_CLOSE};
+    gt_csocket *socket;
+    int error = gt_csocket_get(handle, &socket);
+
+    if (error != 0)
+        return error == GT_CLOSED ? 0 : error;
+    error = gt_process_self(&call.waiter);
+    if (error == 0)
+        error = gt_await(socket, &call, gt_close(&socket->engine, &call.op), GT_NEVER);
+    else
+        (void)gt_close(&socket->engine, NULL); /* this thread can't wait; its owner flushes it */
+    gt_csocket_drop(socket);
+    return error;
+}
+
+int gentcp_controlling_process(gentcp_socket handle, gentcp_pid pid) {
+    gt_process *new;
+    gt_csocket *socket;
+    int error = gt_csocket_get(handle, &socket);
+
+    if (error != 0)
+        return error;
+    error = gt_process_get(pid, &new);
+    if (error == 0) {
+        error = gt_reown(&socket->engine, gt_process_current(), new, new->poller);
+        gt_process_drop(new);
+    }
+    gt_csocket_drop(socket);
+    return error;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts/c/process.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "hosts/c/mailbox.h"
+#include "hosts/c/memory.h"
+#include "hosts/c/socket.h"
+
+enum {
+    SCRATCH_SIZE = 64 * 1024,
+    TURN_EVENTS = 256, /* reported by one run of a poller, before the waiting thread looks at what has come */
+};
+
+/* What belongs to a thread; ended by a destructor of a thread-specific key. */
+typedef struct thread {
+    gt_process *process;
+    uint8_t *scratch;
+} thread;
+
+static _Thread_local thread this_thread;
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+static int thread_key_error;
+static gt_table processes = GT_TABLE_INIT(sizeof(gt_process));
+
+/* ---- rings ---- */
+
+void gt_ring_init(gt_link *ring) {
+    ring->next = ring->previous = ring;
+}
+
+void gt_ring_add(gt_link *ring, gt_link *link) {
+    link->next = ring;
+    link->previous = ring->previous;
+    ring->previous->next = link;
+    ring->previous = link;
+}
+
+void gt_ring_remove(gt_link *link) {
+    link->previous->next = link->next;
+    link->next->previous = link->previous;
+}
+
+/* ---- threads ---- */
+
+static void end_thread(void *unused) {
+    (void)unused;
+    gentcp_exit();
+    gt_release(this_thread.scratch);
+    this_thread.scratch = NULL;
+}
+
+static void make_key(void) {
+    thread_key_error = pthread_key_create(&thread_key, end_thread);
+}
+
+/* Sees to it that end_thread is called. 0 or a negative errno. */
+static int mark_thread(void) {
+    int error;
+
+    pthread_once(&thread_once, make_key);
+    error = thread_key_error != 0 ? thread_key_error : pthread_setspecific(thread_key, &this_thread);
+    return error != 0 ? -ENOMEM : 0;
+}
+
+uint8_t *gt_thread_scratch(size_t *size) {
+    *size = SCRATCH_SIZE;
+    if (this_thread.scratch == NULL && mark_thread() == 0)
+        this_thread.scratch = gt_allocate(SCRATCH_SIZE);
+    return this_thread.scratch;
+}
+
+/* ---- life ---- */
+
+static const gt_poller_user *poller_user(void) {
+    static gt_poller_user user;
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+    pthread_mutex_lock(&lock);
+    if (user.allocate == NULL)
+        gt_poller_user_init(&user, gt_allocate, gt_release);
+    pthread_mutex_unlock(&lock);
+    return &user;
+}
+
+static int make_process(gt_process **out) {
+    const gt_backend *backend = gt_config_use();
+    gt_process *process;
+    int error;
+
+    error = mark_thread();
+    if (error != 0)
+        return error;
+    process = gt_table_new(&processes);
+    if (process == NULL)
+        return -ENOMEM;
+    error = gt_poller_open(&process->poller, backend, poller_user());
+    if (error != 0)
+        goto drop;
+    if (pthread_mutex_init(&process->lock, NULL) != 0) {
+        error = -ENOMEM;
+        goto close;
+    }
+    gt_ring_init(&process->sockets);
+    gt_ring_init(&process->leaving);
+    process->alive = true;
+    this_thread.process = process;
+    *out = process;
+    return 0;
+
+close:
+    gt_poller_close(process->poller);
+drop:
+    (void)gt_slot_drop(&process->slot);
+    gt_table_free(&processes, &process->slot);
+    return error;
+}
+
+gt_process *gt_process_current(void) {
+    return this_thread.process;
+}
+
+int gt_process_self(gt_process **out) {
+    if (this_thread.process == NULL)
+        return make_process(out);
+    *out = this_thread.process;
+    return 0;
+}
+
+int gt_process_get(gentcp_pid pid, gt_process **out) {
+    gt_process *process;
+    bool alive;
+
+    if (gt_table_get(&processes, pid.id, &process) != 0)
+        return GT_BADARG;
+    pthread_mutex_lock(&process->lock);
+    alive = process->alive;
+    pthread_mutex_unlock(&process->lock);
+    if (!alive) {
+        gt_process_drop(process);
+        return GT_BADARG;
+    }
+    *out = process;
+    return 0;
+}
+
+void gt_process_keep(gt_process *process) {
+    gt_slot_keep(&process->slot);
+}
+
+void gt_process_drop(gt_process *process) {
+    if (!gt_slot_drop(&process->slot))
+        return;
+    gt_poller_close(process->poller);
+    pthread_mutex_destroy(&process->lock);
+    gt_table_free(&processes, &process->slot);
+}
+
+/* ---- sleep ---- */
+
+void gt_process_notify(gt_process *process) {
+    bool waits = process->looped || (process->asleep && process != this_thread.process);
+
+    if (!waits || process->signalled)
+        return;
+    process->signalled = true;
+    gt_poller_wake(process->poller);
+}
+
+int gt_process_pause(gt_process *self, int64_t timeout_ms) {
+    int answer;
+
+    if (timeout_ms > INT_MAX)
+        timeout_ms = INT_MAX; /* the caller looks at its deadline, and comes back */
+    self->asleep = timeout_ms != 0;
+    pthread_mutex_unlock(&self->lock);
+    answer = gt_poller_run(self->poller, (int)timeout_ms, TURN_EVENTS);
+    pthread_mutex_lock(&self->lock);
+    self->asleep = false;
+    self->signalled = false;
+    self->unpolled = 0;
+    if (self->looped && self->first != NULL) /* the run has taken the sign of what is still to be received */
+        gt_process_notify(self);
+    return answer < 0 ? answer : 0;
+}
+
+/* ---- the end ---- */
+
+/* Closes everything that the process owns; what has something to flush goes to `leaving`. */
+static void close_sockets(gt_process *self) {
+    gt_csocket *socket;
+
+    pthread_mutex_lock(&self->lock);
+    self->alive = false;
+    while (self->sockets.next != &self->sockets) {
+        socket = (gt_csocket *)(void *)((char *)self->sockets.next - offsetof(gt_csocket, link));
+        gt_ring_remove(&socket->link);
+        gt_ring_add(&self->leaving, &socket->link);
+        gt_csocket_keep(socket);
+        pthread_mutex_unlock(&self->lock);
+        (void)gt_close(&socket->engine, NULL);
+        gt_csocket_drop(socket);
+        pthread_mutex_lock(&self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* A poller that can't run would flush nothing: no reason to wait for ever. */
+static void abort_leaving(gt_process *self) {
+    gt_csocket *socket;
+
+    while (self->leaving.next != &self->leaving) {
+        socket = (gt_csocket *)(void *)((char *)self->leaving.next - offsetof(gt_csocket, link));
+        gt_csocket_keep(socket);
+        pthread_mutex_unlock(&self->lock);
+        gt_abort(&socket->engine);
+        gt_csocket_disown(socket);
+        gt_csocket_drop(socket);
+        pthread_mutex_lock(&self->lock);
+    }
+}
+
+void gentcp_exit(void) {
+    gt_process *self = this_thread.process;
+
+    if (self == NULL)
+        return;
+    close_sockets(self);
+    pthread_mutex_lock(&self->lock);
+    while (self->leaving.next != &self->leaving) {
+        if (gt_process_pause(self, -1) != 0)
+            abort_leaving(self);
+    }
+    pthread_mutex_unlock(&self->lock);
+    gt_mailbox_empty(self);
+    this_thread.process = NULL;
+    gt_process_drop(self);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process: a thread's mailbox, its poller, and the sockets that it owns.
+ *
+ *            first use                    the thread ends, or gentcp_exit
+ *   (none) ────────────▶ alive, awake ◀──▶ asleep ─ ─ ─▶ not alive: closes its sockets, running its poller until they
+ * are gt_process_pause         gone; then its last reference, and with it its poller
+ *
+ * Letters (messages on their way) are appended by any thread. Only a process that sleeps is woken by a write to its
+ * poller's wake descriptor; one whose poller is part of the caller's own loop counts as asleep all the time. */
+#ifndef GT_C_PROCESS_H
+#define GT_C_PROCESS_H
+
+#include "gentcp.h"
+#include "hosts/c/table.h"
+#include "pollers/poller.h"
+
+typedef struct gt_letter gt_letter;
+typedef struct gt_link gt_link;
+
+/* A place in a ring; alone, it points to itself. */
+struct gt_link {
+    gt_link *next;
+    gt_link *previous;
+};
+
+typedef struct gt_process {
+    gt_slot slot;
+    pthread_mutex_t lock; /* guards all below but poller */
+    gt_poller *poller;    /* never changes */
+    gt_letter *first;     /* the mailbox */
+    gt_letter *last;
+    gt_link sockets;   /* what it owns: gt_csocket.link */
+    gt_link leaving;   /* those of them that its end has closed, and which still flush */
+    bool alive;        /* letters and sockets are accepted */
+    bool asleep;       /* its thread waits, or is about to */
+    bool looped;       /* its poller is part of the caller's own loop */
+    bool signalled;    /* the poller was woken, and has not been run since */
+    unsigned unpolled; /* messages taken since the poller was run. The thread's own */
+} gt_process;
+
+/* The calling thread's process, made if there is none: 0, -ENOMEM, or what opening a poller answers. */
+int gt_process_self(gt_process **out);
+/* The calling thread's process or NULL. */
+gt_process *gt_process_current(void);
+/* A reference to a process that is alive; GT_BADARG otherwise. It may end at any time. */
+int gt_process_get(gentcp_pid pid, gt_process **out);
+void gt_process_keep(gt_process *process);
+/* Without locks: the last one closes the poller. */
+void gt_process_drop(gt_process *process);
+
+/* Runs the poller of the calling thread's process, for at most timeout_ms (-1: for ever) or until gt_process_notify.
+ * Called with the process locked; the lock is not held while the poller runs. 0 or a negative errno. */
+int gt_process_pause(gt_process *self, int64_t timeout_ms);
+/* There is something new for the process: wakes it if it sleeps. Called with it locked. */
+void gt_process_notify(gt_process *process);
+
+/* 64 KiB that belong to the calling thread; NULL: no memory. */
+uint8_t *gt_thread_scratch(size_t *size);
+
+void gt_ring_init(gt_link *ring);
+void gt_ring_add(gt_link *ring, gt_link *link);
+void gt_ring_remove(gt_link *link);
+
+#endif

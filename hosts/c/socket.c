@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts/c/socket.h"
+
+static gt_table sockets = GT_TABLE_INIT(sizeof(gt_csocket));
+
+gt_csocket *gt_csocket_new(gt_process *owner) {
+    gt_csocket *socket = gt_table_new(&sockets);
+
+    if (socket == NULL)
+        return NULL;
+    gt_process_keep(owner);
+    atomic_init(&socket->owner, owner);
+    gt_socket_init(&socket->engine, &gt_host_c, owner->poller);
+    return socket;
+}
+
+int gt_csocket_get(gentcp_socket handle, gt_csocket **out) {
+    return gt_table_get(&sockets, handle.id, out);
+}
+
+void gt_csocket_keep(gt_csocket *socket) {
+    gt_slot_keep(&socket->slot);
+}
+
+void gt_csocket_drop(gt_csocket *socket) {
+    if (!gt_slot_drop(&socket->slot))
+        return;
+    gt_socket_fini(&socket->engine);
+    gt_process_drop(gt_csocket_owner(socket));
+    gt_table_free(&sockets, &socket->slot);
+}
+
+gentcp_socket gt_csocket_handle(gt_csocket *socket) {
+    return (gentcp_socket){.id = gt_slot_id(&socket->slot)};
+}
+
+void gt_csocket_adopt(gt_csocket *socket) {
+    gt_process *owner = gt_csocket_owner(socket);
+
+    gt_csocket_keep(socket);
+    pthread_mutex_lock(&owner->lock);
+    socket->adopted = true;
+    gt_ring_add(&owner->sockets, &socket->link);
+    pthread_mutex_unlock(&owner->lock);
+}
+
+void gt_csocket_disown(gt_csocket *socket) {
+    gt_process *owner = gt_csocket_owner(socket);
+    bool was_adopted;
+
+    pthread_mutex_lock(&owner->lock);
+    was_adopted = socket->adopted;
+    if (was_adopted) {
+        gt_ring_remove(&socket->link);
+        socket->adopted = false;
+    }
+    atomic_store(&socket->gone, true);
+    gt_process_notify(owner);
+    pthread_mutex_unlock(&owner->lock);
+    if (was_adopted)
+        gt_csocket_drop(socket);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A socket of this host: the engine's, in a slot of the table of handles, with its owner.
+ *
+ * References: one of the owner, from when it is adopted until the engine says closed (or it failed to open); the
+ * engine's; one for each embedded letter in a mailbox; and those of calls under way. The last one frees the slot. */
+#ifndef GT_C_SOCKET_H
+#define GT_C_SOCKET_H
+
+#include "engine/socket.h"
+#include "hosts/c/mailbox.h"
+
+typedef struct gt_csocket {
+    gt_slot slot;
+    gt_process *_Atomic owner; /* with a reference to it; changes with the socket locked */
+    gt_link link;              /* in the owner's `sockets` or `leaving`, guarded by the owner's lock */
+    /* Ends and passives must be told even without memory. All guarded by the owner's lock. */
+    gt_letter end;
+    gt_letter passive;
+    int reason;        /* of end: an error to be told first; 0: none */
+    uint16_t passives; /* how often passive is to be told; 0: it is not in a mailbox */
+    bool ending;       /* end is in a mailbox */
+    bool closing;      /* end tells tcp_closed */
+    bool adopted;      /* link is in a ring, and there is an owner's reference */
+    _Atomic bool gone; /* no message will come any more */
+    gt_socket engine;
+} gt_csocket;
+
+extern const gt_host gt_host_c;
+
+/* A new socket with one reference, which owner's poller is to watch. NULL: no memory. */
+gt_csocket *gt_csocket_new(gt_process *owner);
+/* 0, GT_CLOSED or GT_BADARG, as gt_table_get. */
+int gt_csocket_get(gentcp_socket handle, gt_csocket **out);
+void gt_csocket_keep(gt_csocket *socket);
+/* Without locks, unless the caller knows of another reference. */
+void gt_csocket_drop(gt_csocket *socket);
+gentcp_socket gt_csocket_handle(gt_csocket *socket);
+
+/* Puts the socket among its owner's. */
+void gt_csocket_adopt(gt_csocket *socket);
+/* Takes it out again, if it is there; the caller must have a reference of its own. */
+void gt_csocket_disown(gt_csocket *socket);
+
+static inline gt_csocket *gt_csocket_of(gt_socket *engine) {
+    return (gt_csocket *)(void *)((char *)engine - offsetof(gt_csocket, engine));
+}
+
+static inline gt_process *gt_csocket_owner(gt_csocket *socket) {
+    return atomic_load_explicit(&socket->owner, memory_order_acquire);
+}
+
+#endif

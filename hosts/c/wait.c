@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts/c/wait.h"
+
+#include <errno.h>
+#include <limits.h>
+
+int64_t gt_deadline_of(int64_t timeout_ms) {
+    int64_t now;
+
+    if (timeout_ms < 0)
+        return GT_NEVER;
+    now = gt_sys_now();
+    return timeout_ms < GT_NEVER - now ? now + timeout_ms : GT_NEVER;
+}
+
+int64_t gt_time_left(int64_t deadline) {
+    int64_t left;
+
+    if (deadline == GT_NEVER)
+        return -1;
+    left = deadline - gt_sys_now();
+    return left > 0 ? left : 0;
+}
+
+void gt_call_done(gt_call *call, int status) {
+    gt_process *waiter = call->waiter;
+
+    call->status = status;
+    if (waiter == gt_process_current()) { /* its thread is here, and not asleep */
+        call->done = true;
+        return;
+    }
+    pthread_mutex_lock(&waiter->lock);
+    call->done = true;
+    gt_process_notify(waiter);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+static bool is_done(gt_call *call) {
+    bool done;
+
+    pthread_mutex_lock(&call->waiter->lock);
+    done = call->done;
+    pthread_mutex_unlock(&call->waiter->lock);
+    return done;
+}
+
+static int wait_inside(gt_call *call, int64_t left) {
+    int error = 0;
+
+    pthread_mutex_lock(&call->waiter->lock);
+    if (!call->done)
+        error = gt_process_pause(call->waiter, left);
+    pthread_mutex_unlock(&call->waiter->lock);
+    return error;
+}
+
+static int64_t sooner(int64_t a, int64_t b) {
+    if (a < 0)
+        return b;
+    return b < 0 || a < b ? a : b;
+}
+
+/* When a closing socket gives up flushing: its owner's poller, which has that deadline too, may not be running. */
+static int64_t flush_deadline(gt_csocket *socket) {
+    int64_t at = GT_NEVER;
+
+    gt_lock_take(&socket->engine.lock);
+    if (socket->engine.state == GT_CLOSING)
+        at = socket->engine.flush_at;
+    gt_lock_drop(&socket->engine.lock);
+    return at;
+}
+
+static int readiness_of(short events) {
+    int readiness = 0;
+
+    if ((events & POLLIN) != 0)
+        readiness |= GT_READABLE;
+    if ((events & POLLOUT) != 0)
+        readiness |= GT_WRITABLE;
+    if ((events & (POLLHUP | POLLERR)) != 0)
+        readiness |= GT_HANGUP | GT_READABLE | GT_WRITABLE;
+    return readiness;
+}
+
+enum {
+    OWN_FDS = 63,      /* of a poller that can't nest, so many are watched; */
+    LOOK_AGAIN_MS = 50 /* if it has more, it is run so often */
+};
+
+/* What shows that the caller's own poller has something to do: its descriptors, and how long to wait at most. */
+static int own_fds(gt_poller *poller, struct pollfd fds[OWN_FDS], int64_t *left) {
+    int count;
+
+    fds[0] = (struct pollfd){.fd = gt_poller_fd(poller), .events = POLLIN};
+    if (fds[0].fd >= 0)
+        return 1;
+    count = gt_poller_fds(poller, fds, OWN_FDS);
+    *left = sooner(*left, gt_poller_next_timeout(poller));
+    if (count <= OWN_FDS)
+        return count;
+    *left = sooner(*left, LOOK_AGAIN_MS);
+    return OWN_FDS;
+}
+
+/* Waits for the descriptor of a socket in another's poller, whose thread may be busy for long; and for whatever happens
+ * in the caller's own. */
+static int wait_outside(gt_csocket *socket, gt_call *call, int64_t left) {
+    gt_process *self = call->waiter;
+    struct pollfd fds[1 + OWN_FDS];
+    int64_t flush_at = GT_NEVER;
+    int ready, count;
+    int error = 0;
+
+    if (call->op.kind == GT_OP_CLOSE) {
+        flush_at = flush_deadline(socket);
+        left = sooner(left, gt_time_left(flush_at));
+    }
+    fds[0].revents = 0;
+    fds[0].fd = gt_waits_for(&socket->engine, &call->op, &fds[0].events);
+    count = 1 + own_fds(self->poller, fds + 1, &left);
+    pthread_mutex_lock(&self->lock);
+    if (call->done)
+        goto out;
+    self->asleep = true;
+    pthread_mutex_unlock(&self->lock);
+    ready = poll(fds, (nfds_t)count, left > INT_MAX ? INT_MAX : (int)left);
+    pthread_mutex_lock(&self->lock);
+    self->asleep = false;
+    if (ready < 0 && errno != EINTR) {
+        error = -errno;
+        goto out;
+    }
+    error = gt_process_pause(self, 0);
+    pthread_mutex_unlock(&self->lock);
+    if (ready > 0 && fds[0].revents != 0)
+        gt_ready(&socket->engine, readiness_of(fds[0].revents));
+    else if (flush_at != GT_NEVER && gt_time_left(flush_deadline(socket)) == 0)
+        gt_abort(&socket->engine);
+    return error;
+
+out:
+    pthread_mutex_unlock(&self->lock);
+    return error;
+}
+
+int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline) {
+    if (answer == 0)
+        return call->status;
+    if (answer != GT_PENDING)
+        return answer;
+    for (;;) {
+        int64_t left = gt_time_left(deadline);
+        int error;
+        /* Asked in each round: the owner may give the socket away meanwhile, also to the caller. */
+        if (gt_csocket_owner(socket) == call->waiter)
+            error = wait_inside(call, left);
+        else
+            error = wait_outside(socket, call, left);
+        if (is_done(call))
+            return call->status;
+        if (error == 0 && left != 0)
+            continue;
+        return gt_cancel(&socket->engine, &call->op) ? (error != 0 ? error : GT_TIMEOUT) : call->status;
+    }
+}
