@@ -8,6 +8,8 @@ JOBS   ?= $(shell nproc)
 configure = cmake -S . -DGENTCP_WERROR=$(WERROR)
 build     = cmake --build
 c_files   = $(shell git ls-files '*.c' '*.h')
+# The percentage of long test loops that is run where everything is slow.
+SCALE ?= 20
 # The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
@@ -67,20 +69,20 @@ check-asan:
 	@tools/deps test
 	$(configure) -B build/asan -DGENTCP_SANITIZE=address,undefined
 	$(build) build/asan -j $(JOBS)
-	test/run build/asan c
+	GENTCP_TEST_SCALE=$(SCALE) test/run build/asan c
 
 check-tsan:
 	@tools/deps test
 	$(configure) -B build/tsan -DGENTCP_SANITIZE=thread
 	$(build) build/tsan -j $(JOBS)
-	$(fixed_addresses) test/run build/tsan c
+	GENTCP_TEST_SCALE=$(SCALE) $(fixed_addresses) test/run build/tsan c
 
 valgrind:
 	@tools/deps valgrind
 	$(configure) -B build/valgrind -DGENTCP_TEST_TIMEOUT=300 \
 	    '-DGENTCP_TEST_LAUNCHER=valgrind;--quiet;--leak-check=full;--errors-for-leak-kinds=definite,indirect;--error-exitcode=99'
 	$(build) build/valgrind -j $(JOBS)
-	test/run build/valgrind c
+	GENTCP_TEST_SCALE=$(SCALE) test/run build/valgrind c
 
 install:
 	@tools/deps build

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each test/*_test.c is a cmocka program and runs on both pollers, named by GENTCP_POLLER in its environment.
-# Other test/*.c are linked into all of them.
+# Each test/*_test.c is a cmocka program and runs on both pollers, named by GENTCP_POLLER in its environment, unless it
+# is one of these, which use no poller. Other test/*.c are linked into all of them.
+set(tests_without_poller packet_test sys_test)
 
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
@@ -20,14 +21,21 @@ foreach(source IN LISTS test_sources)
     list(REMOVE_ITEM test_support ${source})
 endforeach()
 
+# gentcp_test(NAME PROGRAM [VARIABLE=VALUE])
+function(gentcp_test name program)
+    add_test(NAME ${name} COMMAND ${GENTCP_TEST_LAUNCHER} $<TARGET_FILE:${program}>)
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${GENTCP_TEST_TIMEOUT} ENVIRONMENT "${ARGN}")
+endfunction()
+
 foreach(source IN LISTS test_sources)
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source} ${test_support})
     target_link_libraries(${name} PRIVATE gentcp_internal gentcp_flags PkgConfig::CMOCKA)
     target_compile_options(${name} PRIVATE -UNDEBUG)
-    foreach(poller epoll poll)
-        add_test(NAME ${name}.${poller} COMMAND ${GENTCP_TEST_LAUNCHER} $<TARGET_FILE:${name}>)
-        set_tests_properties(${name}.${poller} PROPERTIES
-            ENVIRONMENT GENTCP_POLLER=${poller} TIMEOUT ${GENTCP_TEST_TIMEOUT})
-    endforeach()
+    if(name IN_LIST tests_without_poller)
+        gentcp_test(${name} ${name})
+    else()
+        gentcp_test(${name}.epoll ${name} GENTCP_POLLER=epoll)
+        gentcp_test(${name}.poll ${name} GENTCP_POLLER=poll)
+    endif()
 endforeach()
