@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory: what is received lands in Erlang binaries, what is sent is kept by reference, small things pass through
+ * the thread's scratch. */
+#include <pthread.h>
+#include <string.h>
+
+#include "hosts/otp/otp.h"
+
+enum {
+    SCRATCH_SIZE = 64 * 1024,
+    COPY_BELOW = 4 * 1024, /* a rest smaller than this is copied: keeping a reference costs about as much */
+};
+
+/* ---- threads ---- */
+
+static pthread_key_t thread_end;
+static _Thread_local otp_thread this_thread;
+
+static void end_thread(void *arg) {
+    otp_thread *thread = arg;
+
+    if (thread->env != NULL)
+        enif_free_env(thread->env);
+    if (thread->scratch != NULL)
+        enif_free(thread->scratch);
+    if (thread->spare != NULL)
+        enif_free(thread->spare);
+    *thread = (otp_thread){0};
+}
+
+bool otp_data_start(void) {
+    return pthread_key_create(&thread_end, end_thread) == 0;
+}
+
+otp_thread *otp_this_thread(void) {
+    otp_thread *thread = &this_thread;
+
+    if (thread->env == NULL) {
+        thread->env = enif_alloc_env();
+        (void)pthread_setspecific(thread_end, thread); /* if it fails, a dying thread leaks this */
+    }
+    return thread;
+}
+
+uint8_t *otp_scratch(size_t *size) {
+    otp_thread *thread = otp_this_thread();
+
+    if (thread->scratch == NULL)
+        thread->scratch = enif_alloc(SCRATCH_SIZE);
+    *size = SCRATCH_SIZE;
+    return thread->scratch;
+}
+
+/* ---- buffers ---- */
+
+/* The memory of a binary. Once a term has been made of it the term owns that memory; if the term then finds no
+ * receiver, `kept` holds another like it, so that the bytes stay where they are. */
+typedef struct buffer {
+    gt_buffer base; /* first */
+    ErlNifBinary binary;
+    ErlNifEnv *kept; /* NULL: binary owns the memory */
+} buffer;
+
+gt_buffer *otp_buffer_new(size_t size) {
+    buffer *b = enif_alloc(sizeof *b);
+
+    if (b == NULL)
+        return NULL;
+    if (!enif_alloc_binary(size, &b->binary)) {
+        enif_free(b);
+        return NULL;
+    }
+    b->kept = NULL;
+    b->base = (gt_buffer){.bytes = b->binary.data, .size = size};
+    return &b->base;
+}
+
+gt_buffer *otp_buffer_resize(gt_buffer *base, size_t size) {
+    buffer *b = (buffer *)base;
+
+    if (b->kept != NULL) {
+        gt_buffer *copy = otp_buffer_new(size);
+        if (copy == NULL)
+            return NULL;
+        memcpy(copy->bytes, base->bytes, size < base->size ? size : base->size);
+        otp_buffer_free(base);
+        return copy;
+    }
+    if (!enif_realloc_binary(&b->binary, size))
+        return NULL;
+    b->base = (gt_buffer){.bytes = b->binary.data, .size = size};
+    return base;
+}
+
+void otp_buffer_free(gt_buffer *base) {
+    buffer *b = (buffer *)base;
+
+    if (b->kept != NULL)
+        enif_free_env(b->kept);
+    else
+        enif_release_binary(&b->binary);
+    enif_free(b);
+}
+
+ERL_NIF_TERM otp_data_binary(ErlNifEnv *env, const gt_data *data) {
+    ERL_NIF_TERM term;
+
+    if (data->buffer == NULL || ((buffer *)data->buffer)->kept != NULL) {
+        uint8_t *bytes = enif_make_new_binary(env, data->size, &term);
+        memcpy(bytes, data->bytes, data->size);
+        return term;
+    }
+    buffer *b = (buffer *)data->buffer;
+    ErlNifBinary whole = b->binary;
+    size_t from = (size_t)(data->bytes - b->base.bytes);
+    term = enif_make_binary(env, &whole);
+    if (from == 0 && data->size == b->base.size)
+        return term;
+    return enif_make_sub_binary(env, term, from, data->size);
+}
+
+void otp_data_taken(const gt_data *data) {
+    buffer *b = (buffer *)data->buffer;
+
+    if (b == NULL)
+        return;
+    if (b->kept != NULL)
+        otp_buffer_free(&b->base);
+    else
+        enif_free(b); /* its memory is the term's */
+}
+
+void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary) {
+    buffer *b = (buffer *)data->buffer;
+
+    if (b == NULL || b->kept != NULL)
+        return;
+    b->kept = enif_alloc_env();
+    (void)enif_make_copy(b->kept, binary);
+}
+
+/* ---- segments ---- */
+
+/* What was inspected with no environment holds references to its binaries. Its segments belong to one socket, whose
+ * lock guards the count. */
+typedef struct held {
+    size_t count;
+    ErlNifIOVec *parts;
+} held;
+
+typedef struct segment {
+    gt_segment base; /* first */
+    held *held;      /* NULL: the bytes follow */
+    uint8_t bytes[];
+} segment;
+
+static size_t size_of(const struct iovec *parts, int count) {
+    size_t size = 0;
+
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    return size;
+}
+
+static gt_segment *copy_parts(const struct iovec *parts, int count, size_t skip, size_t size) {
+    segment *s = enif_alloc(sizeof *s + size);
+    uint8_t *to;
+
+    if (s == NULL)
+        return NULL;
+    *s = (segment){.base = {.bytes = s->bytes, .size = size}};
+    to = s->bytes;
+    for (int i = 0; i < count; i++) {
+        size_t from = skip < parts[i].iov_len ? skip : parts[i].iov_len;
+        memcpy(to, (const uint8_t *)parts[i].iov_base + from, parts[i].iov_len - from);
+        to += parts[i].iov_len - from;
+        skip -= from;
+    }
+    return &s->base;
+}
+
+void otp_segment_free(gt_segment *base) {
+    segment *s = (segment *)base;
+
+    if (s->held != NULL && --s->held->count == 0) {
+        enif_free_iovec(s->held->parts);
+        enif_free(s->held);
+    }
+    enif_free(s);
+}
+
+static gt_segment *refer(held *h, size_t skip) {
+    gt_segment *first = NULL;
+    gt_segment **end = &first;
+
+    for (int i = 0; i < h->parts->iovcnt; i++) {
+        const SysIOVec *part = &h->parts->iov[i];
+        size_t from = skip < part->iov_len ? skip : part->iov_len;
+        segment *s;
+        skip -= from;
+        if (from == part->iov_len)
+            continue;
+        s = enif_alloc(sizeof *s);
+        if (s == NULL)
+            goto fail;
+        *s = (segment){.base = {.bytes = (const uint8_t *)part->iov_base + from, .size = part->iov_len - from},
+                       .held = h};
+        h->count++;
+        *end = &s->base;
+        end = &s->base.next;
+    }
+    return first;
+fail:
+    h->count++; /* so that h stays ours while its segments go */
+    while (first != NULL) {
+        gt_segment *next = first->next;
+        otp_segment_free(first);
+        first = next;
+    }
+    h->count--;
+    return NULL;
+}
+
+gt_segment *otp_hold(void *arg, const struct iovec *parts, int count, size_t skip) {
+    otp_source *source = arg;
+    size_t size = size_of(parts, count) - skip;
+    ERL_NIF_TERM rest;
+    gt_segment *first;
+    held *h;
+
+    if (source == NULL || size < COPY_BELOW)
+        return copy_parts(parts, count, skip, size);
+    h = enif_alloc(sizeof *h);
+    if (h == NULL)
+        return NULL;
+    *h = (held){0};
+    if (!enif_inspect_iovec(NULL, SIZE_MAX, source->binaries, &rest, &h->parts)) {
+        enif_free(h);
+        return NULL;
+    }
+    first = refer(h, skip);
+    if (first == NULL) {
+        enif_free_iovec(h->parts);
+        enif_free(h);
+    }
+    return first;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver: one port, whose only descriptor is our poller's. The emulator watches it with all its others and calls
+ * ready_input on a scheduler, so that no thread of ours is needed.
+ *
+ * The port's owner decides how long there is a poller: when the port stops, its sockets are closed. */
+#include <erl_driver.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hosts/otp/otp.h"
+
+enum { EVENTS_A_RUN = 256 };
+
+struct otp_poller {
+    gt_poller *poller;
+    ErlDrvPort port;
+    int fd;
+    atomic_int references; /* the port's, and one a socket */
+    bool stopped;          /* this and what follows: guarded by `lock` */
+    otp_socket *sockets;
+};
+
+/* Innermost: taken inside a socket's lock, and nothing is called while it is held. */
+static gt_lock lock = PTHREAD_MUTEX_INITIALIZER;
+static otp_poller *running;
+static otp_poller *ending; /* stopped, and the emulator may still look at its descriptor; one at a time */
+static gt_poller_user user;
+
+static void *allocate(size_t size) {
+    return enif_alloc(size);
+}
+
+static void release(void *memory) {
+    enif_free(memory);
+}
+
+gt_poller *otp_poller_of(const otp_poller *p) {
+    return p->poller;
+}
+
+void otp_poller_keep(otp_poller *p) {
+    atomic_fetch_add(&p->references, 1);
+}
+
+void otp_poller_drop(otp_poller *p) {
+    if (atomic_fetch_sub(&p->references, 1) > 1)
+        return;
+    gt_poller_close(p->poller);
+    enif_free(p);
+}
+
+otp_poller *otp_poller_take(void) {
+    otp_poller *p;
+
+    gt_lock_take(&lock);
+    p = running;
+    if (p != NULL)
+        otp_poller_keep(p);
+    gt_lock_drop(&lock);
+    return p;
+}
+
+bool otp_poller_stopped(otp_poller *p) {
+    bool stopped;
+
+    gt_lock_take(&lock);
+    stopped = p->stopped;
+    gt_lock_drop(&lock);
+    return stopped;
+}
+
+void otp_poller_enlist(otp_socket *s) {
+    otp_poller *p = s->poller;
+
+    gt_lock_take(&lock);
+    if (s->previous == NULL && !p->stopped) {
+        s->next = p->sockets;
+        s->previous = &p->sockets;
+        if (s->next != NULL)
+            s->next->previous = &s->next;
+        p->sockets = s;
+    }
+    gt_lock_drop(&lock);
+}
+
+static void unlink_socket(otp_socket *s) {
+    if (s->previous == NULL)
+        return;
+    *s->previous = s->next;
+    if (s->next != NULL)
+        s->next->previous = s->previous;
+    s->previous = NULL;
+}
+
+void otp_poller_delist(otp_socket *s) {
+    gt_lock_take(&lock);
+    unlink_socket(s);
+    gt_lock_drop(&lock);
+}
+
+/* The next socket to close, with a reference, taken off the list. */
+static otp_socket *next_to_close(otp_poller *p) {
+    otp_socket *s;
+
+    gt_lock_take(&lock);
+    s = p->sockets;
+    if (s != NULL) {
+        unlink_socket(s);
+        enif_keep_resource(s);
+    }
+    gt_lock_drop(&lock);
+    return s;
+}
+
+static int init(void) {
+    gt_poller_user_init(&user, allocate, release);
+    return 0;
+}
+
+static ErlDrvData start(ErlDrvPort port, char *command) {
+    otp_poller *p;
+    bool taken;
+
+    (void)command;
+    p = enif_alloc(sizeof *p);
+    if (p == NULL)
+        return ERL_DRV_ERROR_GENERAL;
+    *p = (otp_poller){.port = port};
+    atomic_init(&p->references, 1);
+    if (gt_poller_open(&p->poller, &gt_backend_epoll, &user) != 0)
+        goto no_poller;
+    p->fd = gt_poller_fd(p->poller);
+    gt_lock_take(&lock);
+    taken = running != NULL || ending != NULL;
+    if (!taken)
+        running = p;
+    gt_lock_drop(&lock);
+    if (taken)
+        goto no_place;
+    if (driver_select(port, (ErlDrvEvent)(intptr_t)p->fd, ERL_DRV_READ | ERL_DRV_USE, 1) != 0)
+        goto no_select;
+    return (ErlDrvData)p;
+no_select:
+    gt_lock_take(&lock);
+    running = NULL;
+    p->stopped = true;
+    gt_lock_drop(&lock);
+no_place:
+    otp_poller_drop(p);
+    return ERL_DRV_ERROR_GENERAL;
+no_poller:
+    enif_free(p);
+    return ERL_DRV_ERROR_GENERAL;
+}
+
+static void ready_input(ErlDrvData data, ErlDrvEvent event) {
+    otp_poller *p = (otp_poller *)data;
+
+    (void)event;
+    (void)gt_poller_run(p->poller, 0, EVENTS_A_RUN);
+}
+
+static void stop(ErlDrvData data) {
+    otp_poller *p = (otp_poller *)data;
+    otp_socket *s;
+
+    gt_lock_take(&lock);
+    running = NULL;
+    ending = p;
+    p->stopped = true;
+    gt_lock_drop(&lock);
+    while ((s = next_to_close(p)) != NULL) {
+        gt_abort(&s->socket);
+        enif_release_resource(s);
+    }
+    (void)driver_select(p->port, (ErlDrvEvent)(intptr_t)p->fd, ERL_DRV_READ | ERL_DRV_USE, 0);
+}
+
+/* The emulator has let go of the descriptor. */
+static void stop_select(ErlDrvEvent event, void *reserved) {
+    otp_poller *p;
+
+    (void)event;
+    (void)reserved;
+    gt_lock_take(&lock);
+    p = ending;
+    ending = NULL;
+    gt_lock_drop(&lock);
+    if (p != NULL)
+        otp_poller_drop(p);
+}
+
+static ErlDrvEntry entry = {
+    .init = init,
+    .start = start,
+    .stop = stop,
+    .ready_input = ready_input,
+    .driver_name = "gentcp_nif",
+    .extended_marker = (int)ERL_DRV_EXTENDED_MARKER,
+    .major_version = ERL_DRV_EXTENDED_MAJOR_VERSION,
+    .minor_version = ERL_DRV_EXTENDED_MINOR_VERSION,
+    .driver_flags = ERL_DRV_FLAG_USE_PORT_LOCKING,
+    .stop_select = stop_select,
+};
+
+DRIVER_INIT(gentcp_nif) {
+    return &entry;
+}

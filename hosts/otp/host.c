@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's view of Erlang: results and messages become terms and are sent, owners are monitored.
+ *
+ * All messages leave by enif_send with no caller environment, whichever thread sends: receivers whose messages are
+ * off heap may see those of two senders in another order than they were sent. They are built in the thread's own
+ * environment and copied from there at their exact size. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "hosts/otp/otp.h"
+
+ErlNifResourceType *otp_socket_type;
+
+static otp_socket *of(gt_socket *socket) {
+    return (otp_socket *)socket;
+}
+
+static bool same(const ErlNifPid *a, const ErlNifPid *b) {
+    return enif_compare_pids(a, b) == 0;
+}
+
+/* ---- ops ---- */
+
+otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind) {
+    static atomic_uint_fast64_t ids = 1;
+    otp_thread *thread = otp_this_thread();
+    otp_op *op = thread->spare;
+
+    if (op == NULL)
+        op = enif_alloc(sizeof *op);
+    if (op == NULL)
+        return NULL;
+    thread->spare = NULL;
+    *op = (otp_op){.op = {.kind = kind}, .id = atomic_fetch_add(&ids, 1)};
+    (void)enif_self(env, &op->caller);
+    return op;
+}
+
+void otp_op_free(otp_op *op) {
+    otp_thread *thread = otp_this_thread();
+
+    if (thread->spare == NULL)
+        thread->spare = op;
+    else
+        enif_free(op);
+}
+
+void otp_call_begin(ErlNifEnv *env, const otp_op *op) {
+    otp_thread *thread = otp_this_thread();
+
+    thread->call_id = op->id;
+    thread->call_env = env;
+    thread->call_result = otp_atom.cancelled;
+}
+
+ERL_NIF_TERM otp_call_end(void) {
+    otp_thread *thread = otp_this_thread();
+
+    thread->call_id = 0;
+    return thread->call_result;
+}
+
+static otp_op *find_op(const gt_op_list *list, uint64_t id) {
+    gt_op *op = list->first;
+
+    while (op != NULL && ((otp_op *)op)->id != id)
+        op = op->next;
+    return (otp_op *)op;
+}
+
+bool otp_cancel(otp_socket *s, uint64_t id) {
+    otp_op *op;
+    bool cancelled;
+
+    gt_lock_take(&s->socket.lock);
+    op = find_op(&s->socket.readers, id);
+    if (op == NULL)
+        op = find_op(&s->socket.writers, id);
+    if (op != NULL)
+        op->pinned = true;
+    gt_lock_drop(&s->socket.lock);
+    if (op == NULL)
+        return false;
+    cancelled = gt_cancel(&s->socket, &op->op);
+    otp_op_free(op);
+    return cancelled;
+}
+
+/* ---- owners ---- */
+
+static void forget_owner(otp_socket *s) {
+    if (s->monitored)
+        (void)enif_demonitor_process(NULL, s, &s->monitor);
+    s->monitored = false;
+}
+
+/* Makes a process the owner of a socket that has none. False: it is dead. */
+static bool adopt(otp_socket *s, const ErlNifPid *owner) {
+    s->owner = *owner;
+    s->monitored = enif_monitor_process(NULL, s, owner, &s->monitor) == 0;
+    return s->monitored;
+}
+
+static int reown(gt_socket *socket, const void *from, const void *to) {
+    otp_socket *s = of(socket);
+    ErlNifMonitor monitor;
+
+    if (same(to, &s->owner))
+        return 0;
+    if (!same(from, &s->owner))
+        return GT_NOT_OWNER;
+    if (enif_monitor_process(NULL, s, to, &monitor) != 0)
+        return GT_BADARG;
+    forget_owner(s);
+    memcpy(&s->owner, to, sizeof s->owner);
+    s->monitor = monitor;
+    s->monitored = true;
+    return 0;
+}
+
+void otp_owner_down(ErlNifEnv *env, void *socket, ErlNifPid *owner, ErlNifMonitor *monitor) {
+    otp_socket *s = socket;
+    bool orphaned;
+
+    (void)env;
+    (void)monitor;
+    gt_lock_take(&s->socket.lock);
+    orphaned = s->monitored && same(owner, &s->owner);
+    if (orphaned)
+        s->monitored = false;
+    gt_lock_drop(&s->socket.lock);
+    if (orphaned)
+        (void)gt_close(&s->socket, NULL);
+}
+
+int otp_hand_over(otp_socket *s, const ErlNifPid *from, const ErlNifPid *to) {
+    bool pause;
+    int error;
+
+    gt_lock_take(&s->socket.lock);
+    pause = !s->paused && same(from, &s->owner) && !same(to, &s->owner);
+    if (pause) {
+        gt_settings *settings = &s->socket.settings;
+        s->was_active = (gt_option){.name = GT_OPT_ACTIVE, .number = settings->active, .extra = settings->count};
+        settings->active = GT_PASSIVE;
+        s->paused = true;
+    }
+    gt_lock_drop(&s->socket.lock);
+    error = gt_reown(&s->socket, from, to, s->socket.poller);
+    if (error == 0 && pause)
+        return GT_PENDING;
+    if (pause)
+        (void)otp_resume(s);
+    return error;
+}
+
+int otp_resume(otp_socket *s) {
+    gt_option active;
+    bool restore;
+
+    gt_lock_take(&s->socket.lock);
+    active = s->was_active;
+    restore = s->paused && active.number != GT_PASSIVE && s->socket.settings.active == GT_PASSIVE;
+    s->paused = false;
+    gt_lock_drop(&s->socket.lock);
+    return restore ? gt_set_options(&s->socket, &active, 1) : 0;
+}
+
+/* ---- sockets ---- */
+
+static otp_socket *new_socket(otp_poller *poller) {
+    otp_socket *s = enif_alloc_resource(otp_socket_type, sizeof *s);
+
+    if (s == NULL)
+        return NULL;
+    memset(s, 0, sizeof *s);
+    s->poller = poller;
+    gt_socket_init(&s->socket, &otp_host, otp_poller_of(poller));
+    return s;
+}
+
+otp_socket *otp_socket_new(const ErlNifPid *owner) {
+    otp_poller *poller = otp_poller_take();
+    otp_socket *s;
+
+    if (poller == NULL)
+        return NULL;
+    s = new_socket(poller);
+    if (s == NULL)
+        otp_poller_drop(poller);
+    else
+        (void)adopt(s, owner);
+    return s;
+}
+
+void otp_socket_gone(ErlNifEnv *env, void *socket) {
+    otp_socket *s = socket;
+
+    (void)env;
+    gt_socket_fini(&s->socket);
+    otp_poller_drop(s->poller);
+}
+
+static gt_socket *create(gt_socket *listener, gt_op *op) {
+    otp_socket *l = of(listener);
+    otp_socket *s = new_socket(l->poller);
+
+    (void)op;
+    if (s == NULL)
+        return NULL;
+    otp_poller_keep(l->poller);
+    s->mode = l->mode;
+    return &s->socket;
+}
+
+static void keep(gt_socket *socket) {
+    enif_keep_resource(of(socket));
+    otp_poller_enlist(of(socket));
+}
+
+static void let_go(gt_socket *socket) {
+    enif_release_resource(of(socket));
+}
+
+static void closed(gt_socket *socket) {
+    forget_owner(of(socket));
+    otp_poller_delist(of(socket));
+}
+
+static int set_option(gt_socket *socket, const gt_option *option) {
+    of(socket)->mode = (uint8_t)option->number;
+    return 0;
+}
+
+static int get_option(gt_socket *socket, gt_option *option) {
+    option->number = of(socket)->mode;
+    return 0;
+}
+
+/* ---- results and messages ---- */
+
+static bool abandoned(gt_socket *socket, gt_op *op) {
+    (void)socket;
+    return !enif_is_process_alive(NULL, &((otp_op *)op)->caller);
+}
+
+/* {list, Binary} tells the caller to make a list of it: that takes time, and the caller's BIF can be preempted. */
+static ERL_NIF_TERM received(ErlNifEnv *env, otp_socket *s, const gt_data *data, ERL_NIF_TERM *binary) {
+    *binary = otp_data_binary(env, data);
+    return enif_make_tuple2(env, s->mode == GT_MODE_BINARY ? otp_atom.ok : otp_atom.list, *binary);
+}
+
+static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
+    otp_thread *thread = otp_this_thread();
+    otp_op *op = (otp_op *)base;
+    bool direct = thread->call_id == op->id;
+    ErlNifEnv *env = direct ? thread->call_env : thread->env;
+    bool has_data = base->kind == GT_OP_RECV && result->status == 0;
+    bool has_connection = base->kind == GT_OP_ACCEPT && result->status == 0;
+    int status = result->status;
+    bool taken = true;
+    ERL_NIF_TERM answer, binary;
+
+    if (has_connection && (otp_poller_stopped(of(socket)->poller) || !adopt(of(result->accepted), &op->caller))) {
+        status = GT_CLOSED;
+        taken = false;
+    }
+    if (status != 0)
+        answer = otp_error(env, status);
+    else if (has_data)
+        answer = received(env, of(socket), &result->data, &binary);
+    else if (has_connection)
+        answer = enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, of(result->accepted)));
+    else
+        answer = otp_atom.ok;
+    if (direct)
+        thread->call_result = answer;
+    else
+        taken = enif_send(NULL, &op->caller, NULL,
+                          enif_make_tuple3(env, otp_atom.reply, enif_make_uint64(env, op->id), answer)) != 0 &&
+                taken;
+    if (has_data && taken)
+        otp_data_taken(&result->data);
+    else if (has_data)
+        otp_data_kept(&result->data, binary);
+    if (!direct)
+        enif_clear_env(env);
+    if (!op->pinned)
+        otp_op_free(op);
+    return taken;
+}
+
+static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message *m, ERL_NIF_TERM data) {
+    ERL_NIF_TERM socket = otp_socket_term(env, s);
+
+    switch (m->kind) {
+    case GT_TCP:
+        return enif_make_tuple3(env, otp_atom.tcp, socket, data);
+    case GT_TCP_CLOSED:
+        return enif_make_tuple2(env, otp_atom.tcp_closed, socket);
+    case GT_TCP_PASSIVE:
+        return enif_make_tuple2(env, otp_atom.tcp_passive, socket);
+    default:
+        return enif_make_tuple3(env, otp_atom.tcp_error, socket, enif_make_atom(env, gt_error_name(m->reason)));
+    }
+}
+
+static int deliver(gt_socket *socket, const gt_message *m) {
+    otp_socket *s = of(socket);
+    ErlNifEnv *env = otp_this_thread()->env;
+    bool as_list = m->kind == GT_TCP && s->mode == GT_MODE_LIST;
+    bool as_binary = m->kind == GT_TCP && s->mode == GT_MODE_BINARY;
+    ERL_NIF_TERM data = otp_atom.ok;
+    bool taken;
+
+    if (as_list)
+        data = enif_make_string_len(env, (const char *)m->data.bytes, m->data.size, ERL_NIF_LATIN1);
+    else if (as_binary)
+        data = otp_data_binary(env, &m->data);
+    taken = enif_send(NULL, &s->owner, NULL, message_term(env, s, m, data)) != 0;
+    if (as_binary && taken)
+        otp_data_taken(&m->data);
+    else if (as_binary)
+        otp_data_kept(&m->data, data);
+    else if (as_list && taken && m->data.buffer != NULL)
+        otp_buffer_free(m->data.buffer);
+    enif_clear_env(env);
+    return taken ? 0 : GT_CLOSED;
+}
+
+const gt_host otp_host = {
+    .name = "otp",
+    .complete = complete,
+    .abandoned = abandoned,
+    .deliver = deliver,
+    .reown = reown,
+    .create = create,
+    .keep = keep,
+    .let_go = let_go,
+    .closed = closed,
+    .set_option = set_option,
+    .get_option = get_option,
+    .buffer_new = otp_buffer_new,
+    .buffer_resize = otp_buffer_resize,
+    .buffer_free = otp_buffer_free,
+    .scratch = otp_scratch,
+    .hold = otp_hold,
+    .segment_free = otp_segment_free,
+};

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The NIF library: gentcp_nif.erl says what each function takes and returns. A wrong argument is badarg; nothing here
+ * blocks. A call that must wait returns the op's id: {'$gentcp', Id, Result} comes as a message. */
+#include <errno.h>
+
+#include "hosts/otp/otp.h"
+
+enum { BYTES_A_PERCENT = 32 * 1024 }; /* copied in a hundredth of a time slice, roughly */
+
+typedef const ERL_NIF_TERM *arguments;
+
+static otp_socket *socket_of(ErlNifEnv *env, ERL_NIF_TERM term) {
+    void *socket;
+
+    return enif_get_resource(env, term, otp_socket_type, &socket) ? socket : NULL;
+}
+
+static void account(ErlNifEnv *env, size_t bytes) {
+    size_t percent = bytes / BYTES_A_PERCENT;
+
+    if (percent > 0)
+        (void)enif_consume_timeslice(env, percent < 100 ? (int)percent : 100);
+}
+
+static ERL_NIF_TERM ok_or_error(ErlNifEnv *env, int status) {
+    return status < 0 ? otp_error(env, status) : otp_atom.ok;
+}
+
+/* What a call answers whose op is in the engine's hands, or isn't: status < 0. */
+static ERL_NIF_TERM finish(ErlNifEnv *env, otp_op *op, uint64_t id, int status) {
+    ERL_NIF_TERM result = otp_call_end();
+
+    if (status == 0)
+        return result;
+    if (status == GT_PENDING)
+        return enif_make_uint64(env, id);
+    otp_op_free(op);
+    return otp_error(env, status);
+}
+
+/* ---- opening ---- */
+
+static ERL_NIF_TERM connect_with(ErlNifEnv *env, otp_socket *s, const otp_options *options, const gt_address *to) {
+    otp_op *op = otp_op_new(env, GT_OP_CONNECT);
+    ERL_NIF_TERM result;
+    uint64_t id;
+    int status;
+
+    if (op == NULL)
+        return otp_error(env, -ENOMEM);
+    id = op->id;
+    otp_call_begin(env, op);
+    status = gt_connect(&s->socket, options->list, options->count, to, &op->op);
+    result = finish(env, op, id, status);
+    if (status >= 0 && otp_poller_stopped(s->poller))
+        gt_abort(&s->socket);
+    if (status == GT_PENDING)
+        return enif_make_tuple3(env, otp_atom.wait, otp_socket_term(env, s), result);
+    if (status < 0)
+        return result;
+    return enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
+}
+
+static ERL_NIF_TERM nif_connect(ErlNifEnv *env, int argc, arguments argv) {
+    otp_options options;
+    ERL_NIF_TERM result;
+    ErlNifPid self;
+    gt_address to;
+    otp_socket *s;
+    uint16_t port;
+    int error;
+
+    (void)argc;
+    if (!otp_get_address(env, argv[0], AF_INET, &to) || !otp_get_port(env, argv[1], &port))
+        return otp_error(env, GT_BADARG);
+    otp_set_port(&to, port);
+    error = otp_get_options(env, argv[2], GT_AT_CONNECT, &options);
+    if (error != 0)
+        return otp_error(env, error == -EINVAL ? GT_BADARG : error);
+    if (options.family != AF_UNSPEC && options.family != to.any.sa_family) {
+        otp_options_free(&options);
+        return otp_error(env, GT_BADARG);
+    }
+    s = otp_socket_new(enif_self(env, &self));
+    if (s == NULL) {
+        otp_options_free(&options);
+        return otp_atom.no_driver;
+    }
+    result = connect_with(env, s, &options, &to);
+    otp_options_free(&options);
+    enif_release_resource(s);
+    return result;
+}
+
+static ERL_NIF_TERM nif_listen(ErlNifEnv *env, int argc, arguments argv) {
+    otp_options options;
+    ERL_NIF_TERM result;
+    ErlNifPid self;
+    gt_address at;
+    otp_socket *s;
+    uint16_t port;
+    int status;
+
+    (void)argc;
+    if (!otp_get_port(env, argv[0], &port))
+        return otp_error(env, GT_BADARG);
+    status = otp_get_options(env, argv[1], GT_AT_LISTEN, &options);
+    if (status != 0)
+        return otp_error(env, status == -EINVAL ? GT_BADARG : status);
+    (void)otp_get_address(env, otp_atom.any, options.family, &at);
+    otp_set_port(&at, port);
+    s = otp_socket_new(enif_self(env, &self));
+    if (s == NULL) {
+        otp_options_free(&options);
+        return otp_atom.no_driver;
+    }
+    status = gt_listen(&s->socket, options.list, options.count, &at);
+    otp_options_free(&options);
+    if (status == 0 && otp_poller_stopped(s->poller))
+        gt_abort(&s->socket);
+    result = status < 0 ? otp_error(env, status) : enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
+    enif_release_resource(s);
+    return result;
+}
+
+static ERL_NIF_TERM nif_accept(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    otp_op *op;
+    uint64_t id;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    op = otp_op_new(env, GT_OP_ACCEPT);
+    if (op == NULL)
+        return otp_error(env, -ENOMEM);
+    id = op->id;
+    otp_call_begin(env, op);
+    return finish(env, op, id, gt_accept(&s->socket, &op->op));
+}
+
+/* ---- receiving ---- */
+
+static ERL_NIF_TERM nif_recv(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    ErlNifUInt64 length;
+    otp_op *op;
+    uint64_t id;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    if (!enif_get_uint64(env, argv[1], &length))
+        length = UINT64_MAX; /* a big integer */
+    op = otp_op_new(env, GT_OP_RECV);
+    if (op == NULL)
+        return otp_error(env, -ENOMEM);
+    id = op->id;
+    op->op.length = length < SIZE_MAX ? (size_t)length : SIZE_MAX;
+    otp_call_begin(env, op);
+    return finish(env, op, id, gt_recv(&s->socket, &op->op));
+}
+
+static ERL_NIF_TERM nif_unrecv(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    ErlNifBinary bytes;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    if (!enif_inspect_iolist_as_binary(env, argv[1], &bytes))
+        return otp_error(env, -EINVAL);
+    account(env, bytes.size);
+    return ok_or_error(env, gt_unrecv(&s->socket, bytes.data, bytes.size));
+}
+
+/* ---- sending ---- */
+
+static ERL_NIF_TERM send_parts(ErlNifEnv *env, otp_socket *s, const struct iovec *parts, int count,
+                               otp_source *source) {
+    otp_op *op = otp_op_new(env, GT_OP_SEND);
+    gt_option timeout = {.name = GT_OPT_SEND_TIMEOUT, .number = GT_INFINITY};
+    ERL_NIF_TERM result, limit;
+    uint64_t id;
+    int status;
+
+    if (op == NULL)
+        return otp_error(env, -ENOMEM);
+    id = op->id;
+    otp_call_begin(env, op);
+    status = gt_send(&s->socket, parts, count, source, &op->op);
+    result = finish(env, op, id, status);
+    if (status != GT_PENDING)
+        return result;
+    if (gt_get_option(&s->socket, &timeout) != 0)
+        timeout.number = GT_INFINITY; /* closed meanwhile: the answer is on its way */
+    limit = timeout.number == GT_INFINITY ? otp_atom.infinity : enif_make_int64(env, timeout.number);
+    return enif_make_tuple3(env, otp_atom.wait, result, limit);
+}
+
+/* A binary, or a short iolist. */
+static ERL_NIF_TERM nif_send(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    otp_source source;
+    ErlNifBinary bytes;
+    struct iovec part;
+    bool binary;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    if (!enif_inspect_iolist_as_binary(env, argv[1], &bytes))
+        return otp_error(env, -EINVAL);
+    account(env, bytes.size);
+    binary = enif_is_binary(env, argv[1]);
+    if (binary)
+        source.binaries = enif_make_list1(env, argv[1]);
+    part = (struct iovec){.iov_base = bytes.data, .iov_len = bytes.size};
+    return send_parts(env, s, &part, 1, binary ? &source : NULL);
+}
+
+/* A list of binaries. */
+static ERL_NIF_TERM nif_sendv(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    otp_source source = {.binaries = argv[1]};
+    ErlNifIOVec *parts = NULL;
+    ERL_NIF_TERM rest;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    if (!enif_inspect_iovec(env, SIZE_MAX, argv[1], &rest, &parts))
+        return otp_error(env, -EINVAL);
+    account(env, parts->size);
+    return send_parts(env, s, (const struct iovec *)parts->iov, parts->iovcnt, &source);
+}
+
+/* ---- ending ---- */
+
+static ERL_NIF_TERM nif_shutdown(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    int how;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    if (enif_is_identical(argv[1], otp_atom.read))
+        how = SHUT_RD;
+    else if (enif_is_identical(argv[1], otp_atom.write))
+        how = SHUT_WR;
+    else if (enif_is_identical(argv[1], otp_atom.read_write))
+        how = SHUT_RDWR;
+    else
+        return enif_make_badarg(env);
+    return ok_or_error(env, gt_shutdown(&s->socket, how));
+}
+
+static ERL_NIF_TERM nif_close(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    otp_op *op;
+    uint64_t id;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    op = otp_op_new(env, GT_OP_CLOSE);
+    if (op == NULL)
+        return otp_error(env, -ENOMEM);
+    id = op->id;
+    otp_call_begin(env, op);
+    return finish(env, op, id, gt_close(&s->socket, &op->op));
+}
+
+static ERL_NIF_TERM nif_abort(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    gt_abort(&s->socket);
+    return otp_atom.ok;
+}
+
+/* ---- waiting ---- */
+
+static ERL_NIF_TERM nif_cancel(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    ErlNifUInt64 id;
+
+    (void)argc;
+    if (s == NULL || !enif_get_uint64(env, argv[1], &id))
+        return enif_make_badarg(env);
+    return otp_bool(otp_cancel(s, id));
+}
+
+/* ---- options and names ---- */
+
+static ERL_NIF_TERM nif_setopts(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    otp_options options;
+    int status;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    status = otp_get_options(env, argv[1], GT_AT_SET, &options);
+    if (status == 0) {
+        status = gt_set_options(&s->socket, options.list, options.count);
+        otp_options_free(&options);
+    }
+    return ok_or_error(env, status);
+}
+
+static ERL_NIF_TERM nif_getopts(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    ERL_NIF_TERM list = argv[1];
+    ERL_NIF_TERM found = enif_make_list(env, 0);
+    ERL_NIF_TERM name, ordered;
+
+    (void)argc;
+    if (s == NULL || !enif_is_list(env, list))
+        return enif_make_badarg(env);
+    while (enif_get_list_cell(env, list, &name, &list)) {
+        gt_option option = {0};
+        int status = otp_get_option_name(name, &option) ? gt_get_option(&s->socket, &option) : -EINVAL;
+        if (status == -ENOPROTOOPT || status == -EOPNOTSUPP)
+            continue; /* of another family */
+        if (status != 0)
+            return otp_error(env, status);
+        found = enif_make_list_cell(env, otp_option_term(env, &option), found);
+    }
+    if (!enif_is_empty_list(env, list))
+        return otp_error(env, -EINVAL);
+    (void)enif_make_reverse_list(env, found, &ordered);
+    return enif_make_tuple2(env, otp_atom.ok, ordered);
+}
+
+static ERL_NIF_TERM name_of(ErlNifEnv *env, arguments argv, int (*name)(gt_socket *, gt_address *)) {
+    otp_socket *s = socket_of(env, argv[0]);
+    gt_address address = {0};
+    int status;
+
+    if (s == NULL)
+        return enif_make_badarg(env);
+    status = name(&s->socket, &address);
+    if (status < 0)
+        return otp_error(env, status);
+    return enif_make_tuple2(env, otp_atom.ok, otp_address_term(env, &address));
+}
+
+static ERL_NIF_TERM nif_sockname(ErlNifEnv *env, int argc, arguments argv) {
+    (void)argc;
+    return name_of(env, argv, gt_sockname);
+}
+
+static ERL_NIF_TERM nif_peername(ErlNifEnv *env, int argc, arguments argv) {
+    (void)argc;
+    return name_of(env, argv, gt_peername);
+}
+
+/* ---- owners ---- */
+
+static ERL_NIF_TERM nif_hand_over(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    ErlNifPid self, to;
+    int status;
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    if (!enif_get_local_pid(env, argv[1], &to)) /* a process of another node */
+        return otp_error(env, GT_BADARG);
+    status = otp_hand_over(s, enif_self(env, &self), &to);
+    return status == GT_PENDING ? otp_atom.pass_on : ok_or_error(env, status);
+}
+
+static ERL_NIF_TERM nif_resume(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+
+    (void)argc;
+    if (s == NULL)
+        return enif_make_badarg(env);
+    (void)otp_resume(s); /* if it is closed by now, its owner has been told */
+    return otp_atom.ok;
+}
+
+/* As host.c sends, so that what follows can't overtake it. */
+static ERL_NIF_TERM nif_pass_on(ErlNifEnv *env, int argc, arguments argv) {
+    ErlNifPid to;
+
+    (void)argc;
+    if (!enif_get_local_pid(env, argv[0], &to))
+        return enif_make_badarg(env);
+    (void)enif_send(NULL, &to, NULL, argv[1]);
+    return otp_atom.ok;
+}
+
+/* ---- the library ---- */
+
+static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info) {
+    ErlNifResourceTypeInit callbacks = {.dtor = otp_socket_gone, .down = otp_owner_down};
+
+    (void)data;
+    (void)info;
+    otp_socket_type = enif_open_resource_type_x(env, "gentcp_socket", &callbacks, ERL_NIF_RT_CREATE, NULL);
+    if (otp_socket_type == NULL || !otp_data_start())
+        return -1;
+    otp_terms_start(env);
+    return 0;
+}
+
+static ErlNifFunc functions[] = {
+    {"connect", 3, nif_connect, 0},     {"listen", 2, nif_listen, 0},     {"accept", 1, nif_accept, 0},
+    {"recv", 2, nif_recv, 0},           {"unrecv", 2, nif_unrecv, 0},     {"send", 2, nif_send, 0},
+    {"sendv", 2, nif_sendv, 0},         {"shutdown", 2, nif_shutdown, 0}, {"close", 1, nif_close, 0},
+    {"abort", 1, nif_abort, 0},         {"cancel", 2, nif_cancel, 0},     {"setopts", 2, nif_setopts, 0},
+    {"getopts", 2, nif_getopts, 0},     {"sockname", 1, nif_sockname, 0}, {"peername", 1, nif_peername, 0},
+    {"hand_over", 2, nif_hand_over, 0}, {"resume", 1, nif_resume, 0},     {"pass_on", 2, nif_pass_on, 0},
+};
+
+ERL_NIF_INIT(gentcp_nif, functions, load, NULL, NULL, NULL)

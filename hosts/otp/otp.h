@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The OTP host: what its C files share.
+ *
+ * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
+ * watches our poller through one port). host.c is the engine's view of Erlang, data.c its memory, terms.c its terms. */
+#ifndef GENTCP_OTP_H
+#define GENTCP_OTP_H
+
+#include <erl_nif.h>
+
+#include "engine/socket.h"
+
+/* ---- driver.c: pollers ---- */
+
+/* A poller and the port that runs it. Lives until the port has stopped and no socket refers to it. */
+typedef struct otp_poller otp_poller;
+
+/* The running poller, with a reference for the caller; NULL: no port is open. */
+otp_poller *otp_poller_take(void);
+void otp_poller_keep(otp_poller *poller);
+void otp_poller_drop(otp_poller *poller);
+gt_poller *otp_poller_of(const otp_poller *poller);
+/* Has its port stopped? Nothing will be reported any more then. */
+bool otp_poller_stopped(otp_poller *poller);
+
+typedef struct otp_socket otp_socket;
+
+/* The sockets that are to be closed when the port stops. Any lock may be held. */
+void otp_poller_enlist(otp_socket *socket);
+void otp_poller_delist(otp_socket *socket);
+
+/* ---- host.c: sockets and ops ---- */
+
+struct otp_socket {
+    gt_socket socket; /* first: the engine's pointers are ours */
+    otp_poller *poller;
+    ErlNifPid owner; /* this and what follows: guarded by socket.lock */
+    ErlNifMonitor monitor;
+    uint8_t mode;          /* gt_mode */
+    bool monitored;        /* monitor watches owner */
+    bool paused;           /* between otp_hand_over and otp_resume: what was delivered so far is being handed over, */
+    gt_option was_active;  /* and then option active is this again */
+    otp_socket *next;      /* otp_poller's list; guarded by its lock */
+    otp_socket **previous; /* what points here; NULL: not on the list */
+};
+
+typedef struct otp_op {
+    gt_op op;    /* first */
+    uint64_t id; /* what Erlang knows it by: unique, never used again */
+    ErlNifPid caller;
+    bool pinned; /* otp_cancel frees it, not complete. Guarded by the socket's lock */
+} otp_op;
+
+extern ErlNifResourceType *otp_socket_type;
+extern const gt_host otp_host;
+
+/* A socket owned by that process, in a running poller: enif_release_resource gives it back. NULL: no poller runs. */
+otp_socket *otp_socket_new(const ErlNifPid *owner);
+/* The resource type's callbacks. */
+void otp_socket_gone(ErlNifEnv *env, void *socket);
+void otp_owner_down(ErlNifEnv *env, void *socket, ErlNifPid *owner, ErlNifMonitor *monitor);
+
+/* An op for a call of this process. NULL: no memory. */
+otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind);
+/* For an op that the engine did not use. */
+void otp_op_free(otp_op *op);
+
+/* An op that is completed between these, by this thread, doesn't send a message: its result becomes a term of env,
+ * to be returned by the NIF. otp_call_end returns that term; only if the engine returned 0. */
+void otp_call_begin(ErlNifEnv *env, const otp_op *op);
+ERL_NIF_TERM otp_call_end(void);
+
+/* Takes back the op of that id: true if it will not be completed, false if it was (the message was sent). */
+bool otp_cancel(otp_socket *socket, uint64_t id);
+
+/* The first half of controlling_process: the socket is passive for the time being, and `to` owns it. 0 or an error,
+ * and then nothing has changed. GT_PENDING: otp_resume must follow, once older messages have been passed on. */
+int otp_hand_over(otp_socket *socket, const ErlNifPid *from, const ErlNifPid *to);
+/* The second half. */
+int otp_resume(otp_socket *socket);
+
+/* ---- data.c: buffers, what is sent, and what belongs to a thread ---- */
+
+typedef struct otp_thread {
+    ErlNifEnv *env; /* for messages; empty between uses */
+    uint8_t *scratch;
+    otp_op *spare;
+    uint64_t call_id; /* otp_call_begin; 0: no call */
+    ErlNifEnv *call_env;
+    ERL_NIF_TERM call_result;
+} otp_thread;
+
+/* This thread's. Never NULL. */
+otp_thread *otp_this_thread(void);
+/* Once, before anything else of data.c. False: no memory. */
+bool otp_data_start(void);
+
+/* What gt_send hands to hold: where the parts come from. */
+typedef struct otp_source {
+    ERL_NIF_TERM binaries; /* a list of binaries, one a part */
+} otp_source;
+
+gt_buffer *otp_buffer_new(size_t size);
+gt_buffer *otp_buffer_resize(gt_buffer *buffer, size_t size);
+void otp_buffer_free(gt_buffer *buffer);
+uint8_t *otp_scratch(size_t *size);
+gt_segment *otp_hold(void *source, const struct iovec *parts, int count, size_t skip);
+void otp_segment_free(gt_segment *segment);
+
+/* Received data as a binary. If it lies in a buffer of its own, the binary shares the buffer's memory, and
+ * otp_data_taken or otp_data_kept must follow: kept before env is cleared. */
+ERL_NIF_TERM otp_data_binary(ErlNifEnv *env, const gt_data *data);
+/* The term has found its receiver: frees what is left of the buffer. */
+void otp_data_taken(const gt_data *data);
+/* It has not: the engine keeps the buffer, at the same address. */
+void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary);
+
+/* ---- terms.c: terms of options, addresses and errors ---- */
+
+typedef struct otp_atoms {
+    ERL_NIF_TERM ok, error, yes, no, infinity, wait, cancelled, reply, inet_tag, module, list, binary, mode;
+    ERL_NIF_TERM tcp, tcp_closed, tcp_error, tcp_passive, once, raw, line, any, loopback, inet, inet6, socket;
+    ERL_NIF_TERM family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on;
+} otp_atoms;
+
+extern otp_atoms otp_atom;
+void otp_terms_start(ErlNifEnv *env);
+
+ERL_NIF_TERM otp_bool(bool value);
+ERL_NIF_TERM otp_error(ErlNifEnv *env, int error); /* {error, Name} */
+ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket);
+
+bool otp_get_port(ErlNifEnv *env, ERL_NIF_TERM term, uint16_t *port);
+/* An address tuple, or any, or loopback (of that family). */
+bool otp_get_address(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_address *out);
+void otp_set_port(gt_address *address, uint16_t port);
+ERL_NIF_TERM otp_address_term(ErlNifEnv *env, const gt_address *address); /* {Address, Port} */
+
+typedef struct otp_options {
+    int family; /* what inet, inet6 or an address in ip say; AF_UNSPEC: nothing */
+    int count;
+    gt_option *list; /* few, or memory that otp_options_free frees */
+    gt_option few[16];
+} otp_options;
+
+/* A list of options for that place (gt_option_where). 0; -EINVAL, -ENOMEM: nothing to free. The options' values are
+ * terms of the right kind; gt_option_check has still to be done. */
+int otp_get_options(ErlNifEnv *env, ERL_NIF_TERM list, int where, otp_options *out);
+void otp_options_free(otp_options *options);
+/* The option of that name, as the list of inet:getopts has it. False: no such name. */
+bool otp_get_option_name(ERL_NIF_TERM term, gt_option *out);
+ERL_NIF_TERM otp_option_term(ErlNifEnv *env, const gt_option *option);
+
+#endif

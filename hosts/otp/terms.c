@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "hosts/otp/otp.h"
+
+enum { OPTIONS_MAX = 1000 }; /* a list longer than this is a mistake */
+
+otp_atoms otp_atom;
+static ERL_NIF_TERM option_names[GT_OPTIONS];
+
+void otp_terms_start(ErlNifEnv *env) {
+    otp_atom = (otp_atoms){
+        .ok = enif_make_atom(env, "ok"),
+        .error = enif_make_atom(env, "error"),
+        .yes = enif_make_atom(env, "true"),
+        .no = enif_make_atom(env, "false"),
+        .infinity = enif_make_atom(env, "infinity"),
+        .wait = enif_make_atom(env, "wait"),
+        .cancelled = enif_make_atom(env, "cancelled"),
+        .reply = enif_make_atom(env, "$gentcp"),
+        .inet_tag = enif_make_atom(env, "$inet"),
+        .module = enif_make_atom(env, "gentcp"),
+        .list = enif_make_atom(env, "list"),
+        .binary = enif_make_atom(env, "binary"),
+        .mode = enif_make_atom(env, "mode"),
+        .tcp = enif_make_atom(env, "tcp"),
+        .tcp_closed = enif_make_atom(env, "tcp_closed"),
+        .tcp_error = enif_make_atom(env, "tcp_error"),
+        .tcp_passive = enif_make_atom(env, "tcp_passive"),
+        .once = enif_make_atom(env, "once"),
+        .raw = enif_make_atom(env, "raw"),
+        .line = enif_make_atom(env, "line"),
+        .any = enif_make_atom(env, "any"),
+        .loopback = enif_make_atom(env, "loopback"),
+        .inet = enif_make_atom(env, "inet"),
+        .inet6 = enif_make_atom(env, "inet6"),
+        .socket = enif_make_atom(env, "socket"),
+        .family = enif_make_atom(env, "family"),
+        .ifaddr = enif_make_atom(env, "ifaddr"),
+        .tcp_module = enif_make_atom(env, "tcp_module"),
+        .no_driver = enif_make_atom(env, "no_driver"),
+        .read = enif_make_atom(env, "read"),
+        .write = enif_make_atom(env, "write"),
+        .read_write = enif_make_atom(env, "read_write"),
+        .pass_on = enif_make_atom(env, "pass_on"),
+    };
+    for (int i = 0; i < GT_OPTIONS; i++)
+        option_names[i] = enif_make_atom(env, gt_option_rows[i].name);
+}
+
+ERL_NIF_TERM otp_bool(bool value) {
+    return value ? otp_atom.yes : otp_atom.no;
+}
+
+ERL_NIF_TERM otp_error(ErlNifEnv *env, int error) {
+    return enif_make_tuple2(env, otp_atom.error, enif_make_atom(env, gt_error_name(error)));
+}
+
+ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket) {
+    return enif_make_tuple3(env, otp_atom.inet_tag, otp_atom.module, enif_make_resource(env, socket));
+}
+
+/* ---- addresses ---- */
+
+bool otp_get_port(ErlNifEnv *env, ERL_NIF_TERM term, uint16_t *port) {
+    unsigned number;
+
+    if (!enif_get_uint(env, term, &number) || number > UINT16_MAX)
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
+void otp_set_port(gt_address *address, uint16_t port) {
+    if (address->any.sa_family == AF_INET6)
+        address->in6.sin6_port = htons(port);
+    else
+        address->in.sin_port = htons(port);
+}
+
+static bool named_address(ERL_NIF_TERM term, int family, gt_address *out) {
+    bool loopback = enif_is_identical(term, otp_atom.loopback);
+
+    if (!loopback && !enif_is_identical(term, otp_atom.any))
+        return false;
+    if (family == AF_INET6)
+        *out = (gt_address){.size = sizeof out->in6,
+                            .in6 = {.sin6_family = AF_INET6, .sin6_addr = loopback ? in6addr_loopback : in6addr_any}};
+    else
+        *out =
+            (gt_address){.size = sizeof out->in,
+                         .in = {.sin_family = AF_INET, .sin_addr = {htonl(loopback ? INADDR_LOOPBACK : INADDR_ANY)}}};
+    return true;
+}
+
+bool otp_get_address(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_address *out) {
+    const ERL_NIF_TERM *part;
+    unsigned number;
+    uint8_t *bytes;
+    int arity;
+
+    if (named_address(term, family, out))
+        return true;
+    if (!enif_get_tuple(env, term, &arity, &part))
+        return false;
+    if (arity == 4) {
+        *out = (gt_address){.size = sizeof out->in, .in = {.sin_family = AF_INET}};
+        bytes = (uint8_t *)&out->in.sin_addr;
+    } else if (arity == 8) {
+        *out = (gt_address){.size = sizeof out->in6, .in6 = {.sin6_family = AF_INET6}};
+        bytes = out->in6.sin6_addr.s6_addr;
+    } else {
+        return false;
+    }
+    for (int i = 0; i < arity; i++) {
+        if (!enif_get_uint(env, part[i], &number) || number > (arity == 4 ? UINT8_MAX : UINT16_MAX))
+            return false;
+        if (arity == 8)
+            *bytes++ = (uint8_t)(number >> 8);
+        *bytes++ = (uint8_t)number;
+    }
+    return true;
+}
+
+ERL_NIF_TERM otp_address_term(ErlNifEnv *env, const gt_address *address) {
+    ERL_NIF_TERM part[8];
+    const uint8_t *bytes;
+    unsigned count, port;
+
+    if (address->any.sa_family == AF_INET6) {
+        count = 8;
+        port = ntohs(address->in6.sin6_port);
+        bytes = address->in6.sin6_addr.s6_addr;
+        for (unsigned i = 0; i < count; i++)
+            part[i] = enif_make_uint(env, (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1]);
+    } else {
+        count = 4;
+        port = ntohs(address->in.sin_port);
+        bytes = (const uint8_t *)&address->in.sin_addr;
+        for (unsigned i = 0; i < count; i++)
+            part[i] = enif_make_uint(env, bytes[i]);
+    }
+    return enif_make_tuple2(env, enif_make_tuple_from_array(env, part, count), enif_make_uint(env, port));
+}
+
+/* ---- options ---- */
+
+static bool get_number(ErlNifEnv *env, ERL_NIF_TERM term, int64_t *out) {
+    ErlNifSInt64 number;
+
+    if (!enif_get_int64(env, term, &number))
+        return false;
+    *out = number;
+    return true;
+}
+
+/* One of a few atoms: its number is its place. */
+static bool get_choice(ERL_NIF_TERM term, const ERL_NIF_TERM *choices, int count, int64_t *out) {
+    for (int i = 0; i < count; i++) {
+        if (enif_is_identical(term, choices[i])) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool get_bool(ERL_NIF_TERM term, int64_t *out) {
+    return get_choice(term, (ERL_NIF_TERM[]){otp_atom.no, otp_atom.yes}, 2, out);
+}
+
+static bool get_active(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
+    if (get_choice(term, (ERL_NIF_TERM[]){otp_atom.no, otp_atom.yes, otp_atom.once}, 3, &out->number))
+        return true;
+    out->number = GT_ACTIVE_COUNT;
+    return get_number(env, term, &out->extra);
+}
+
+static bool get_packet(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
+    static const int8_t types[] = {GT_PACKET_RAW, GT_PACKET_1, GT_PACKET_2, -1, GT_PACKET_4};
+    int64_t size;
+
+    if (enif_is_identical(term, otp_atom.raw)) {
+        out->number = GT_PACKET_RAW;
+        return true;
+    }
+    if (enif_is_identical(term, otp_atom.line)) {
+        out->number = GT_PACKET_LINE;
+        return true;
+    }
+    if (!get_number(env, term, &size) || size < 0 || size >= (int64_t)sizeof types || types[size] < 0)
+        return false;
+    out->number = types[size];
+    return true;
+}
+
+static bool get_linger(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
+    const ERL_NIF_TERM *part;
+    int arity;
+
+    return enif_get_tuple(env, term, &arity, &part) && arity == 2 && get_bool(part[0], &out->number) &&
+           get_number(env, part[1], &out->extra);
+}
+
+static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *out) {
+    switch ((enum gt_option_type)gt_option_rows[out->name].type) {
+    case GT_TYPE_BOOL:
+        return get_bool(term, &out->number);
+    case GT_TYPE_INT:
+        return get_number(env, term, &out->number);
+    case GT_TYPE_TIMEOUT:
+        out->number = GT_INFINITY;
+        if (enif_is_identical(term, otp_atom.infinity))
+            return true;
+        return get_number(env, term, &out->number) && out->number >= 0;
+    case GT_TYPE_ACTIVE:
+        return get_active(env, term, out);
+    case GT_TYPE_MODE:
+        return get_choice(term, (ERL_NIF_TERM[]){otp_atom.list, otp_atom.binary}, 2, &out->number);
+    case GT_TYPE_PACKET:
+        return get_packet(env, term, out);
+    case GT_TYPE_FAMILY:
+        out->number = enif_is_identical(term, otp_atom.inet6) ? AF_INET6 : AF_INET;
+        return enif_is_identical(term, otp_atom.inet6) || enif_is_identical(term, otp_atom.inet);
+    case GT_TYPE_BACKEND:
+        return get_choice(term, (ERL_NIF_TERM[]){otp_atom.inet, otp_atom.socket}, 2, &out->number);
+    case GT_TYPE_LINGER:
+        return get_linger(env, term, out);
+    case GT_TYPE_ADDRESS:
+        return otp_get_address(env, term, family, &out->address);
+    }
+    return false;
+}
+
+bool otp_get_option_name(ERL_NIF_TERM term, gt_option *out) {
+    for (uint16_t i = 0; i < GT_OPTIONS; i++) {
+        if (enif_is_identical(term, option_names[i])) {
+            out->name = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An option that is an atom alone: list, binary, inet, inet6. */
+static bool get_bare(ERL_NIF_TERM term, gt_option *out) {
+    if (get_choice(term, (ERL_NIF_TERM[]){otp_atom.list, otp_atom.binary}, 2, &out->number)) {
+        out->name = GT_OPT_MODE;
+        return true;
+    }
+    out->name = GT_OPT_FAMILY;
+    out->number = enif_is_identical(term, otp_atom.inet6) ? AF_INET6 : AF_INET;
+    return enif_is_identical(term, otp_atom.inet6) || enif_is_identical(term, otp_atom.inet);
+}
+
+/* One option of a list. *skip: it is none of ours, but allowed. */
+static bool get_option(ErlNifEnv *env, ERL_NIF_TERM term, int where, int family, gt_option *out, bool *skip) {
+    const ERL_NIF_TERM *part;
+    int arity;
+
+    *out = (gt_option){0};
+    *skip = false;
+    if (enif_is_atom(env, term))
+        return get_bare(term, out);
+    if (!enif_get_tuple(env, term, &arity, &part) || arity != 2)
+        return false;
+    if (enif_is_identical(part[0], otp_atom.tcp_module)) {
+        *skip = true;
+        return (where & GT_AT_OPEN) != 0 && enif_is_atom(env, part[1]);
+    }
+    if (enif_is_identical(part[0], otp_atom.binary)) {
+        out->name = GT_OPT_MODE;
+        return get_bool(part[1], &out->number);
+    }
+    if (enif_is_identical(part[0], otp_atom.ifaddr)) {
+        out->name = GT_OPT_IP;
+        return otp_get_address(env, part[1], family, &out->address);
+    }
+    return otp_get_option_name(part[0], out) && get_value(env, part[1], family, out);
+}
+
+/* What the family atoms in the list say, so that {ip, loopback} may stand before inet6. */
+static int family_atom(ErlNifEnv *env, ERL_NIF_TERM list) {
+    int family = AF_UNSPEC;
+    ERL_NIF_TERM term;
+
+    while (enif_get_list_cell(env, list, &term, &list)) {
+        if (enif_is_identical(term, otp_atom.inet6))
+            family = AF_INET6;
+        else if (enif_is_identical(term, otp_atom.inet))
+            family = AF_INET;
+    }
+    return family;
+}
+
+int otp_get_options(ErlNifEnv *env, ERL_NIF_TERM list, int where, otp_options *out) {
+    ERL_NIF_TERM term;
+    unsigned length;
+    bool skip;
+
+    if (!enif_get_list_length(env, list, &length) || length > OPTIONS_MAX)
+        return -EINVAL;
+    out->count = 0;
+    out->list = out->few;
+    if (length > sizeof out->few / sizeof out->few[0])
+        out->list = enif_alloc(length * sizeof *out->list);
+    if (out->list == NULL)
+        return -ENOMEM;
+    out->family = (where & GT_AT_OPEN) != 0 ? family_atom(env, list) : AF_UNSPEC;
+    while (enif_get_list_cell(env, list, &term, &list)) {
+        gt_option *option = &out->list[out->count];
+        if (!get_option(env, term, where, out->family, option, &skip))
+            goto bad;
+        if (skip)
+            continue;
+        if (option->name == GT_OPT_IP) {
+            int family = option->address.any.sa_family;
+            if (out->family != AF_UNSPEC && out->family != family)
+                goto bad;
+            out->family = family;
+        }
+        out->count++;
+    }
+    return 0;
+bad:
+    otp_options_free(out);
+    return -EINVAL;
+}
+
+void otp_options_free(otp_options *options) {
+    if (options->list != options->few)
+        enif_free(options->list);
+    options->list = options->few;
+}
+
+static ERL_NIF_TERM active_term(ErlNifEnv *env, const gt_option *option) {
+    switch (option->number) {
+    case GT_PASSIVE:
+        return otp_atom.no;
+    case GT_ACTIVE_TRUE:
+        return otp_atom.yes;
+    case GT_ACTIVE_ONCE:
+        return otp_atom.once;
+    default:
+        return enif_make_int64(env, option->extra);
+    }
+}
+
+static ERL_NIF_TERM packet_term(ErlNifEnv *env, const gt_option *option) {
+    static const uint8_t sizes[] = {[GT_PACKET_RAW] = 0, [GT_PACKET_1] = 1, [GT_PACKET_2] = 2, [GT_PACKET_4] = 4};
+
+    return option->number == GT_PACKET_LINE ? otp_atom.line : enif_make_int(env, sizes[option->number]);
+}
+
+static ERL_NIF_TERM value_term(ErlNifEnv *env, const gt_option *option) {
+    switch (gt_option_rows[option->name].type) {
+    case GT_TYPE_BOOL:
+        return otp_bool(option->number != 0);
+    case GT_TYPE_TIMEOUT:
+        return option->number == GT_INFINITY ? otp_atom.infinity : enif_make_int64(env, option->number);
+    case GT_TYPE_ACTIVE:
+        return active_term(env, option);
+    case GT_TYPE_MODE:
+        return option->number == GT_MODE_LIST ? otp_atom.list : otp_atom.binary;
+    case GT_TYPE_PACKET:
+        return packet_term(env, option);
+    case GT_TYPE_LINGER:
+        return enif_make_tuple2(env, otp_bool(option->number != 0), enif_make_int64(env, option->extra));
+    default:
+        return enif_make_int64(env, option->number);
+    }
+}
+
+ERL_NIF_TERM otp_option_term(ErlNifEnv *env, const gt_option *option) {
+    return enif_make_tuple2(env, option_names[option->name], value_term(env, option));
+}
