@@ -13,7 +13,7 @@ SCALE ?= 20
 # The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: help deps build nif run test lint format model check-sanitizers check-asan check-tsan valgrind install clean
+.PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan valgrind install clean
 
 help:
 	@echo 'make run               see it work'
@@ -35,17 +35,18 @@ build:
 	$(configure) -B build
 	$(build) build -j $(JOBS)
 
-nif: build
-	$(build) build -j $(JOBS) --target gentcp_nif
-
-run:
+# rebar3 builds the native part too (rebar.config), in build/nif.
+otp:
 	@tools/deps run
-	@$(MAKE) --no-print-directory nif
+	$(configure) -B build/nif -DGENTCP_TESTS=OFF -DGENTCP_EXAMPLES=OFF
+	rebar3 compile
+
+run: build otp
 	demo/run.sh
 
 test:
 	@tools/deps test
-	@$(MAKE) --no-print-directory nif
+	@$(MAKE) --no-print-directory build otp
 	test/run build
 
 lint:
