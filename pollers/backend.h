@@ -58,9 +58,9 @@ struct gt_backend {
     /* NULL: everything is reported anyway. */
     void (*want)(gt_poller *poller, gt_watch *watch, int readiness);
     /* Waits, with the lock dropped meanwhile, and clears the wake if it has come. Fills in up to room events (at
-     * least 1), of watches that aren't dead. Returns how many, or a negative errno; 0 after a signal. */
+     * least 1), of watches removed meanwhile, too. Returns how many, or a negative errno; 0 after a signal. */
     int (*wait)(gt_poller *poller, gt_event *events, int room, int timeout_ms);
-    /* Tells the system from when on there is something to do without an event: gt_poller_next_moment may have
+    /* Tells the system from when on there is something to do without an event: turns or the next deadline have
      * changed. NULL: there is nobody to tell. */
     void (*schedule)(gt_poller *poller);
     int (*fd)(gt_poller *poller);
@@ -68,7 +68,6 @@ struct gt_backend {
 };
 
 /* For backends. All with the lock. */
-bool gt_poller_is_dead(const gt_watch *watch);
 bool gt_poller_has_turns(const gt_poller *poller);
 /* When the earliest deadline is: GT_NEVER if there is none. */
 int64_t gt_poller_next_deadline(const gt_poller *poller);

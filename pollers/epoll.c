@@ -81,7 +81,7 @@ static int epoll_backend_wait(gt_poller *base, gt_event *events, int room, int t
         if (tag == &base->wake_fd) {
             if (found[i].events & EPOLLIN)
                 gt_poller_clear_wake(base);
-        } else if (tag != &poller->timer_fd && !gt_poller_is_dead(tag)) {
+        } else if (tag != &poller->timer_fd) {
             events[count].watch = tag;
             events[count].readiness = readiness_of(found[i].events);
             count++;

@@ -165,7 +165,7 @@ static int poll_wait(gt_poller *base, gt_event *events, int room, int timeout_ms
     int count = 0;
     for (int i = 1; i < n && count < room; i++) {
         gt_watch *watch = poller->asked_watches[i];
-        if (poller->asked[i].revents == 0 || gt_poller_is_dead(watch))
+        if (poller->asked[i].revents == 0)
             continue;
         int readiness = readiness_of(poller->asked[i].revents);
         watch->interest = (unsigned char)(watch->interest & ~readiness);

@@ -74,7 +74,7 @@ static void place(gt_watch *watch, enum gt_on on) {
     __atomic_store_n(&watch->on, (unsigned char)on, __ATOMIC_RELAXED);
 }
 
-bool gt_poller_is_dead(const gt_watch *watch) {
+static bool is_dead(const gt_watch *watch) {
     return __atomic_load_n(&watch->on, __ATOMIC_RELAXED) == GT_ON_DEAD;
 }
 
@@ -290,7 +290,7 @@ static int report_events(gt_poller *poller, const gt_event *events, int found) {
     gt_lock_drop(&poller->lock);
     for (int i = 0; i < found; i++) {
         /* An earlier report, or another thread, may have removed it. */
-        if (gt_poller_is_dead(events[i].watch))
+        if (is_dead(events[i].watch))
             continue;
         poller->user->ready(events[i].watch, events[i].readiness);
         count++;

@@ -4,7 +4,8 @@
 
 #include "sys/error.h"
 
-/* Where a system has one number for two names the row that comes first gives it, as in OTP. */
+/* Where a system has one number for two names, the row that comes first counts: enotsup before eopnotsupp, as in
+ * OTP. EWOULDBLOCK can't occur: sys turns it into EAGAIN. */
 static const struct {
     int error;
     const char *name;
@@ -14,7 +15,6 @@ static const struct {
     {GT_NOT_OWNER, "not_owner"},
     {GT_BADARG, "badarg"},
     {GT_NXDOMAIN, "nxdomain"},
-    /* POSIX */
     {-E2BIG, "e2big"},
     {-EACCES, "eacces"},
     {-EADDRINUSE, "eaddrinuse"},
@@ -37,6 +37,7 @@ static const struct {
     {-EEXIST, "eexist"},
     {-EFAULT, "efault"},
     {-EFBIG, "efbig"},
+    {-EHOSTDOWN, "ehostdown"},
     {-EHOSTUNREACH, "ehostunreach"},
     {-EIDRM, "eidrm"},
     {-EILSEQ, "eilseq"},
@@ -65,6 +66,7 @@ static const struct {
     {-ENOPROTOOPT, "enoprotoopt"},
     {-ENOSPC, "enospc"},
     {-ENOSYS, "enosys"},
+    {-ENOTBLK, "enotblk"},
     {-ENOTCONN, "enotconn"},
     {-ENOTDIR, "enotdir"},
     {-ENOTEMPTY, "enotempty"},
@@ -76,195 +78,76 @@ static const struct {
     {-EOVERFLOW, "eoverflow"},
     {-EOWNERDEAD, "eownerdead"},
     {-EPERM, "eperm"},
+    {-EPFNOSUPPORT, "epfnosupport"},
     {-EPIPE, "epipe"},
     {-EPROTO, "eproto"},
     {-EPROTONOSUPPORT, "eprotonosupport"},
     {-EPROTOTYPE, "eprototype"},
     {-ERANGE, "erange"},
+    {-EREMOTE, "eremote"},
     {-EROFS, "erofs"},
+    {-ESHUTDOWN, "eshutdown"},
+    {-ESOCKTNOSUPPORT, "esocktnosupport"},
     {-ESPIPE, "espipe"},
     {-ESRCH, "esrch"},
     {-ESTALE, "estale"},
     {-ETIMEDOUT, "etimedout"},
-    {-ETXTBSY, "etxtbsy"},
-    {-EXDEV, "exdev"},
-/* Of these some systems lack some. */
-#ifdef EADV
-    {-EADV, "eadv"},
-#endif
-#ifdef EBADE
-    {-EBADE, "ebade"},
-#endif
-#ifdef EBADFD
-    {-EBADFD, "ebadfd"},
-#endif
-#ifdef EBADR
-    {-EBADR, "ebadr"},
-#endif
-#ifdef EBADRQC
-    {-EBADRQC, "ebadrqc"},
-#endif
-#ifdef EBADSLT
-    {-EBADSLT, "ebadslt"},
-#endif
-#ifdef EBFONT
-    {-EBFONT, "ebfont"},
-#endif
-#ifdef ECHRNG
-    {-ECHRNG, "echrng"},
-#endif
-#ifdef ECOMM
-    {-ECOMM, "ecomm"},
-#endif
-#ifdef EDOTDOT
-    {-EDOTDOT, "edotdot"},
-#endif
-#ifdef EHOSTDOWN
-    {-EHOSTDOWN, "ehostdown"},
-#endif
-#ifdef EHWPOISON
-    {-EHWPOISON, "ehwpoison"},
-#endif
-#ifdef EISNAM
-    {-EISNAM, "eisnam"},
-#endif
-#ifdef EKEYEXPIRED
-    {-EKEYEXPIRED, "ekeyexpired"},
-#endif
-#ifdef EKEYREJECTED
-    {-EKEYREJECTED, "ekeyrejected"},
-#endif
-#ifdef EKEYREVOKED
-    {-EKEYREVOKED, "ekeyrevoked"},
-#endif
-#ifdef EL2HLT
-    {-EL2HLT, "el2hlt"},
-#endif
-#ifdef EL2NSYNC
-    {-EL2NSYNC, "el2nsync"},
-#endif
-#ifdef EL3HLT
-    {-EL3HLT, "el3hlt"},
-#endif
-#ifdef EL3RST
-    {-EL3RST, "el3rst"},
-#endif
-#ifdef ELIBACC
-    {-ELIBACC, "elibacc"},
-#endif
-#ifdef ELIBBAD
-    {-ELIBBAD, "elibbad"},
-#endif
-#ifdef ELIBEXEC
-    {-ELIBEXEC, "elibexec"},
-#endif
-#ifdef ELIBMAX
-    {-ELIBMAX, "elibmax"},
-#endif
-#ifdef ELIBSCN
-    {-ELIBSCN, "elibscn"},
-#endif
-#ifdef ELNRNG
-    {-ELNRNG, "elnrng"},
-#endif
-#ifdef EMEDIUMTYPE
-    {-EMEDIUMTYPE, "emediumtype"},
-#endif
-#ifdef EMULTIHOP
-    {-EMULTIHOP, "emultihop"},
-#endif
-#ifdef ENAVAIL
-    {-ENAVAIL, "enavail"},
-#endif
-#ifdef ENOANO
-    {-ENOANO, "enoano"},
-#endif
-#ifdef ENOCSI
-    {-ENOCSI, "enocsi"},
-#endif
-#ifdef ENODATA
-    {-ENODATA, "enodata"},
-#endif
-#ifdef ENOKEY
-    {-ENOKEY, "enokey"},
-#endif
-#ifdef ENOLINK
-    {-ENOLINK, "enolink"},
-#endif
-#ifdef ENOMEDIUM
-    {-ENOMEDIUM, "enomedium"},
-#endif
-#ifdef ENONET
-    {-ENONET, "enonet"},
-#endif
-#ifdef ENOPKG
-    {-ENOPKG, "enopkg"},
-#endif
-#ifdef ENOSR
-    {-ENOSR, "enosr"},
-#endif
-#ifdef ENOSTR
-    {-ENOSTR, "enostr"},
-#endif
-#ifdef ENOTBLK
-    {-ENOTBLK, "enotblk"},
-#endif
-#ifdef ENOTNAM
-    {-ENOTNAM, "enotnam"},
-#endif
-#ifdef ENOTUNIQ
-    {-ENOTUNIQ, "enotuniq"},
-#endif
-#ifdef EPFNOSUPPORT
-    {-EPFNOSUPPORT, "epfnosupport"},
-#endif
-#ifdef EREMCHG
-    {-EREMCHG, "eremchg"},
-#endif
-#ifdef EREMOTE
-    {-EREMOTE, "eremote"},
-#endif
-#ifdef EREMOTEIO
-    {-EREMOTEIO, "eremoteio"},
-#endif
-#ifdef ERESTART
-    {-ERESTART, "erestart"},
-#endif
-#ifdef ERFKILL
-    {-ERFKILL, "erfkill"},
-#endif
-#ifdef ESHUTDOWN
-    {-ESHUTDOWN, "eshutdown"},
-#endif
-#ifdef ESOCKTNOSUPPORT
-    {-ESOCKTNOSUPPORT, "esocktnosupport"},
-#endif
-#ifdef ESRMNT
-    {-ESRMNT, "esrmnt"},
-#endif
-#ifdef ESTRPIPE
-    {-ESTRPIPE, "estrpipe"},
-#endif
-#ifdef ETIME
-    {-ETIME, "etime"},
-#endif
-#ifdef ETOOMANYREFS
     {-ETOOMANYREFS, "etoomanyrefs"},
-#endif
-#ifdef EUCLEAN
-    {-EUCLEAN, "euclean"},
-#endif
-#ifdef EUNATCH
-    {-EUNATCH, "eunatch"},
-#endif
-#ifdef EUSERS
+    {-ETXTBSY, "etxtbsy"},
     {-EUSERS, "eusers"},
-#endif
-#ifdef EXFULL
-    {-EXFULL, "exfull"},
-#endif
-#ifdef EOPNOTSUPP
+    {-EXDEV, "exdev"},
     {-EOPNOTSUPP, "eopnotsupp"},
+#ifdef __linux__
+    {-EADV, "eadv"},
+    {-EBADE, "ebade"},
+    {-EBADFD, "ebadfd"},
+    {-EBADR, "ebadr"},
+    {-EBADRQC, "ebadrqc"},
+    {-EBADSLT, "ebadslt"},
+    {-EBFONT, "ebfont"},
+    {-ECHRNG, "echrng"},
+    {-ECOMM, "ecomm"},
+    {-EDOTDOT, "edotdot"},
+    {-EHWPOISON, "ehwpoison"},
+    {-EISNAM, "eisnam"},
+    {-EKEYEXPIRED, "ekeyexpired"},
+    {-EKEYREJECTED, "ekeyrejected"},
+    {-EKEYREVOKED, "ekeyrevoked"},
+    {-EL2HLT, "el2hlt"},
+    {-EL2NSYNC, "el2nsync"},
+    {-EL3HLT, "el3hlt"},
+    {-EL3RST, "el3rst"},
+    {-ELIBACC, "elibacc"},
+    {-ELIBBAD, "elibbad"},
+    {-ELIBEXEC, "elibexec"},
+    {-ELIBMAX, "elibmax"},
+    {-ELIBSCN, "elibscn"},
+    {-ELNRNG, "elnrng"},
+    {-EMEDIUMTYPE, "emediumtype"},
+    {-EMULTIHOP, "emultihop"},
+    {-ENAVAIL, "enavail"},
+    {-ENOANO, "enoano"},
+    {-ENOCSI, "enocsi"},
+    {-ENODATA, "enodata"},
+    {-ENOKEY, "enokey"},
+    {-ENOLINK, "enolink"},
+    {-ENOMEDIUM, "enomedium"},
+    {-ENONET, "enonet"},
+    {-ENOPKG, "enopkg"},
+    {-ENOSR, "enosr"},
+    {-ENOSTR, "enostr"},
+    {-ENOTNAM, "enotnam"},
+    {-ENOTUNIQ, "enotuniq"},
+    {-EREMCHG, "eremchg"},
+    {-EREMOTEIO, "eremoteio"},
+    {-ERESTART, "erestart"},
+    {-ERFKILL, "erfkill"},
+    {-ESRMNT, "esrmnt"},
+    {-ESTRPIPE, "estrpipe"},
+    {-ETIME, "etime"},
+    {-EUCLEAN, "euclean"},
+    {-EUNATCH, "eunatch"},
+    {-EXFULL, "exfull"},
 #endif
 };
 

@@ -99,17 +99,17 @@ end *open_end(gt_poller *poller, int *forgotten) {
     return opened;
 }
 
-void close_end(end *closed) {
-    int fd = closed->watch.fd;
-    int peer = closed->peer;
-    gt_poller_remove(&closed->watch);
+void close_end(end *open) {
+    int fd = open->watch.fd;
+    int peer = open->peer;
+    gt_poller_remove(&open->watch);
     assert_int_equal(close(fd), 0);
     if (peer >= 0)
         assert_int_equal(close(peer), 0);
 }
 
-void write_peer(end *to, const char *text) {
-    assert_int_equal(write(to->peer, text, strlen(text)), strlen(text));
+void write_peer(end *open, const char *text) {
+    assert_int_equal(write(open->peer, text, strlen(text)), strlen(text));
 }
 
 void settle(gt_poller *poller) {

@@ -49,8 +49,8 @@ end *open_end(gt_poller *poller, int *forgotten);
 /* The same, not added. */
 end *make_end(int *forgotten);
 /* Removes it and closes both descriptors. */
-void close_end(end *end);
-void write_peer(end *end, const char *text);
+void close_end(end *open);
+void write_peer(end *open, const char *text);
 /* Runs until nothing is reported any more. */
 void settle(gt_poller *poller);
 /* Forgets what was reported. */

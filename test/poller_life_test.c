@@ -411,7 +411,7 @@ static void no_descriptors_are_told_and_nothing_is_left_behind(void **state) {
     int failures = 0;
     for (int room = 0; room < 3; room++) {
         gt_poller *poller = NULL;
-        limit_descriptors((rlim_t)(lowest + room));
+        limit_descriptors((rlim_t)lowest + (rlim_t)room);
         int error = gt_poller_open(&poller, backend, &recorder);
         int fd = error == 0 ? gt_poller_fd(poller) : -EMFILE;
         limit_descriptors(limit.rlim_cur);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,33 +224,21 @@ typedef struct busy {
     gt_deadline deadline;
     pthread_mutex_t lock;
     int peer;
-    bool removed;  /* under the lock */
-    int forgotten; /* atomic, as are the references: one is the poller's, one the thread's */
-    int references;
+    bool removed; /* under the lock */
+    atomic_int forgotten;
+    atomic_int references; /* one is the poller's, one the thread's */
 } busy;
 
 static gt_poller *shared;
-static int live, all_forgotten, all_reports, mistakes, working; /* atomic */
-
-static int increase(int *counter) {
-    return __atomic_add_fetch(counter, 1, __ATOMIC_ACQ_REL);
-}
-
-static int decrease(int *counter) {
-    return __atomic_sub_fetch(counter, 1, __ATOMIC_ACQ_REL);
-}
-
-static int value(const int *counter) {
-    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
-}
+static atomic_int live, all_forgotten, all_reports, mistakes, working;
 
 static void let_go(busy *b) {
-    if (decrease(&b->references) > 0)
+    if (--b->references > 0)
         return;
     (void)pthread_mutex_destroy(&b->lock);
     memset(b, 0xdd, sizeof *b);
     free(b);
-    decrease(&live);
+    live--;
 }
 
 /* With the lock. */
@@ -264,16 +253,16 @@ static void take_out(busy *b) {
 
 static void busy_forgotten(gt_watch *watch) {
     busy *b = (busy *)watch;
-    if (increase(&b->forgotten) != 1)
-        increase(&mistakes);
-    increase(&all_forgotten);
+    if (++b->forgotten != 1)
+        mistakes++;
+    all_forgotten++;
     let_go(b);
 }
 
 static void busy_report(busy *b, int readiness) {
-    int count = increase(&all_reports);
-    if (value(&b->forgotten) != 0)
-        increase(&mistakes);
+    int count = ++all_reports;
+    if (b->forgotten != 0)
+        mistakes++;
     (void)pthread_mutex_lock(&b->lock);
     if (b->removed) {
         /* The removal came between: nothing may be done, and nothing is. */
@@ -308,7 +297,7 @@ static busy *busy_new(void) {
         free(b);
         return NULL;
     }
-    increase(&live);
+    live++;
     b->watch.fd = fds[0];
     b->peer = fds[1];
     b->references = 2;
@@ -345,12 +334,12 @@ static void *work(void *argument) {
     for (int round = 0; round < ROUNDS; round++) {
         busy *b = busy_new();
         if (b == NULL) {
-            increase(&mistakes);
+            mistakes++;
             break;
         }
         (void)pthread_mutex_lock(&b->lock);
         if (gt_poller_add(shared, &b->watch) < 0)
-            increase(&mistakes);
+            mistakes++;
         (void)pthread_mutex_unlock(&b->lock);
         for (int i = 0; i < STEPS; i++) {
             random = random * 1664525U + 1013904223U;
@@ -362,7 +351,7 @@ static void *work(void *argument) {
         (void)pthread_mutex_unlock(&b->lock);
         let_go(b);
     }
-    decrease(&working);
+    working--;
     gt_poller_wake(shared);
     return NULL;
 }
@@ -382,9 +371,9 @@ static void many_threads_come_and_go_and_each_watch_is_forgotten_once(void **sta
             assert_int_equal(pthread_create(&threads[i], NULL, work, &seeds[i]), 0);
         }
         int64_t limit = gt_sys_now() + 50000;
-        while (value(&working) > 0 && gt_sys_now() < limit)
+        while (working > 0 && gt_sys_now() < limit)
             if (gt_poller_run(shared, PATIENCE, 16) < 0)
-                increase(&mistakes);
+                mistakes++;
         for (int i = 0; i < THREADS; i++)
             assert_int_equal(pthread_join(threads[i], NULL), 0);
         assert_int_equal(gt_poller_run(shared, 0, 16), 0);

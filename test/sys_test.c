@@ -28,16 +28,16 @@ static bool inject(void) {
     return true;
 }
 
-int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
-    return inject() ? -1 : (int)syscall(SYS_accept4, fd, address, size, flags);
+int accept4(int fd, struct sockaddr *addr, socklen_t *addr_len, int flags) {
+    return inject() ? -1 : (int)syscall(SYS_accept4, fd, addr, addr_len, flags);
 }
 
-int connect(int fd, const struct sockaddr *address, socklen_t size) {
-    return inject() ? -1 : (int)syscall(SYS_connect, fd, address, size);
+int connect(int fd, const struct sockaddr *addr, socklen_t len) {
+    return inject() ? -1 : (int)syscall(SYS_connect, fd, addr, len);
 }
 
-ssize_t recv(int fd, void *bytes, size_t size, int flags) {
-    return inject() ? -1 : syscall(SYS_recvfrom, fd, bytes, size, flags, NULL, NULL);
+ssize_t recv(int fd, void *buf, size_t n, int flags) {
+    return inject() ? -1 : syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
