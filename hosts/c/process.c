@@ -106,6 +106,7 @@ static int make_process(gt_process **out) {
     gt_ring_init(&process->sockets);
     gt_ring_init(&process->leaving);
     process->alive = true;
+    gt_slot_enter(&process->slot);
     this_thread.process = process;
     *out = process;
     return 0;
@@ -113,7 +114,6 @@ static int make_process(gt_process **out) {
 close:
     gt_poller_close(process->poller);
 drop:
-    (void)gt_slot_drop(&process->slot);
     gt_table_free(&processes, &process->slot);
     return error;
 }

@@ -11,6 +11,7 @@ gt_csocket *gt_csocket_new(gt_process *owner) {
     gt_process_keep(owner);
     atomic_init(&socket->owner, owner);
     gt_socket_init(&socket->engine, &gt_host_c, owner->poller);
+    gt_slot_enter(&socket->slot);
     return socket;
 }
 

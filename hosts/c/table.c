@@ -59,8 +59,14 @@ void *gt_table_new(gt_table *table) {
     generation = generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed)) + 1;
     if (generation == 0) /* went round: {0} must stay a handle that never was */
         generation = 1;
-    atomic_store_explicit(&slot->word, (uint64_t)generation << 32 | 1, memory_order_release);
+    atomic_store_explicit(&slot->word, (uint64_t)generation << 32, memory_order_relaxed);
     return slot;
+}
+
+void gt_slot_enter(gt_slot *slot) {
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+
+    atomic_store_explicit(&slot->word, word | 1, memory_order_release);
 }
 
 int gt_table_get(gt_table *table, uint64_t id, void *out_pointer) {

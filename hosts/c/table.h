@@ -5,8 +5,8 @@
  * with each object. Slots lie in chunks that are never freed: looking at a slot is always safe, and a compare-and-swap
  * of (generation, references) takes a reference only if the handle's object is the one that lives there.
  *
- *            gt_table_new          gt_slot_drop: the last one         gt_table_free
- *   FREE g, 0 ─────────▶ LIVE g+1, n ─────────────────▶ DYING g+1, 0 ──────────────▶ FREE g+1, 0 */
+ *            gt_table_new           gt_slot_enter          gt_slot_drop: the last one          gt_table_free
+ *   FREE g, 0 ──────▶ MAKING g+1, 0 ────────▶ LIVE g+1, n ────────────────▶ DYING g+1, 0 ──────────▶ FREE g+1, 0 */
 #ifndef GT_C_TABLE_H
 #define GT_C_TABLE_H
 
@@ -38,14 +38,17 @@ typedef struct gt_table {
 #define GT_TABLE_INIT(size)                                                                                            \
     { .item_size = (size), .lock = PTHREAD_MUTEX_INITIALIZER, .first_free = GT_NO_SLOT }
 
-/* A new object with one reference, zeroed behind its slot. NULL: no memory, or the table is full. */
+/* A new object, zeroed behind its slot, which no handle reaches yet. NULL: no memory, or the table is full. */
 void *gt_table_new(gt_table *table);
+/* The object is complete: its maker has a reference to it, and handles reach it. */
+void gt_slot_enter(gt_slot *slot);
 /* Takes a reference to a handle's object. 0; GT_CLOSED: it is no more; GT_BADARG: it never was. */
 int gt_table_get(gt_table *table, uint64_t id, void *out_pointer);
 /* Another reference, by whoever has one. */
 void gt_slot_keep(gt_slot *slot);
 /* Drops a reference. True: it was the last; the caller finishes the object and calls gt_table_free. */
 bool gt_slot_drop(gt_slot *slot);
+/* Frees the slot of an object that is dying, or was never complete. */
 void gt_table_free(gt_table *table, gt_slot *slot);
 /* The handle of an object that the caller has a reference to. */
 uint64_t gt_slot_id(gt_slot *slot);

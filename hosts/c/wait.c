@@ -85,8 +85,8 @@ static int readiness_of(short events) {
 }
 
 enum {
-    OWN_FDS = 63,      /* of a poller that can't nest, so many are watched; */
-    LOOK_AGAIN_MS = 50 /* if it has more, it is run so often */
+    OWN_FDS = 63,       /* of a poller that can't nest, so many are watched; */
+    LOOK_AGAIN_MS = 50, /* if it has more, it is run so often */
 };
 
 /* What shows that the caller's own poller has something to do: its descriptors, and how long to wait at most. */
@@ -96,8 +96,8 @@ static int own_fds(gt_poller *poller, struct pollfd fds[OWN_FDS], int64_t *left)
     fds[0] = (struct pollfd){.fd = gt_poller_fd(poller), .events = POLLIN};
     if (fds[0].fd >= 0)
         return 1;
-    count = gt_poller_fds(poller, fds, OWN_FDS);
     *left = sooner(*left, gt_poller_next_timeout(poller));
+    count = gt_poller_fds(poller, fds, OWN_FDS);
     if (count <= OWN_FDS)
         return count;
     *left = sooner(*left, LOOK_AGAIN_MS);
