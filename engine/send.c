@@ -35,8 +35,10 @@ static bool drains(const gt_socket *s) {
 /* The stream is broken for writing, and so for reading: what inet does with every such error. caller: the send that
  * met it hears of it by the value returned. */
 static int output_over(gt_socket *s, int error, bool caller) {
-    bool show = error == -ECONNRESET && s->settings.show_econnreset;
-    int answer = show ? error : GT_CLOSED;
+    /* EPIPE without a shutdown of ours: a reset that answers what was sent after the peer's end. */
+    bool reset = error == -ECONNRESET || (error == -EPIPE && !s->write_ended);
+    bool show = reset && s->settings.show_econnreset;
+    int answer = show ? -ECONNRESET : GT_CLOSED;
     bool answered_send = caller || s->writers.first != NULL;
     bool answered_recv = s->readers.first != NULL;
 
@@ -46,7 +48,7 @@ static int output_over(gt_socket *s, int error, bool caller) {
     }
     if (s->settings.active != GT_PASSIVE) {
         gt_answer_all(s, &s->writers, answer);
-        if (show && !gt_tell(s, GT_TCP_ERROR, error))
+        if (show && !gt_tell(s, GT_TCP_ERROR, answer))
             return answer;
         if (!gt_tell_end(s))
             return answer;
