@@ -41,8 +41,10 @@ otp:
 	$(configure) -B build/nif -DGENTCP_TESTS=OFF -DGENTCP_EXAMPLES=OFF
 	rebar3 compile
 
-run: build otp
-	demo/run.sh
+# Builds what it needs itself, quietly.
+run:
+	@tools/deps run
+	@demo/run.sh
 
 test:
 	@tools/deps test
