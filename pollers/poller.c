@@ -357,9 +357,17 @@ int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
     return reported > 0 ? reported : error;
 }
 
+/* Whoever asks what to wait for is going to sleep with the answer, for how long isn't known here. What a backend that
+ * can nest has to tell it, its descriptor tells. */
+static void expect_sleep(gt_poller *poller) {
+    if (poller->backend->schedule == NULL && poller->phase == GT_PHASE_IDLE)
+        poller->sleeps_until = GT_NEVER;
+}
+
 int gt_poller_next_timeout(gt_poller *poller) {
     gt_lock_take(&poller->lock);
     int timeout = next_timeout(poller);
+    expect_sleep(poller);
     gt_lock_drop(&poller->lock);
     return timeout;
 }
@@ -374,9 +382,7 @@ int gt_poller_fd(gt_poller *poller) {
 int gt_poller_fds(gt_poller *poller, struct pollfd *fds, int n) {
     gt_lock_take(&poller->lock);
     int count = poller->backend->fds(poller, fds, n);
-    /* Whoever asks is going to sleep, for how long isn't known here. */
-    if (count >= 0 && poller->phase == GT_PHASE_IDLE)
-        poller->sleeps_until = GT_NEVER;
+    expect_sleep(poller);
     gt_lock_drop(&poller->lock);
     return count;
 }

@@ -103,9 +103,9 @@ int gt_poller_next_timeout(gt_poller *poller);
  * that was asked for it spends system calls on showing its turns and deadlines there.
  * -EOPNOTSUPP where the system can't nest: then gt_poller_fds serves. */
 int gt_poller_fd(gt_poller *poller);
-/* For a backend that can't nest: what to give to poll(2), with gt_poller_next_timeout, asked for afterwards, as the
- * timeout. Fills at most n, returns how many there are. What other threads change until the next run makes the wake
- * descriptor, which is among them, readable. -EOPNOTSUPP where gt_poller_fd works. */
+/* For a backend that can't nest: what to give to poll(2), with gt_poller_next_timeout as the timeout. Fills at most
+ * n, returns how many there are. What changes between either answer and the next run makes the wake descriptor, which
+ * is the first of them, readable. -EOPNOTSUPP where gt_poller_fd works. */
 int gt_poller_fds(gt_poller *poller, struct pollfd *fds, int n);
 /* Ends the wait of a run under way, or of the next one. From any thread, and from a signal handler. */
 void gt_poller_wake(gt_poller *poller);

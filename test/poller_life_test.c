@@ -353,6 +353,10 @@ static void a_loop_that_sleeps_with_polls_descriptors_is_woken_by_changes(void *
         assert_true(is_readable(gt_poller_wake_fd(poller)));
     }
     settle(poller);
+    assert_int_equal(gt_poller_next_timeout(poller), -1); /* the other half of what such a loop asks for */
+    gt_poller_again(&a->watch);
+    assert_true(is_readable(gt_poller_wake_fd(poller)));
+    settle(poller);
     gt_poller_again(&a->watch); /* nobody sleeps */
     assert_false(is_readable(gt_poller_wake_fd(poller)));
     close_end(a);
