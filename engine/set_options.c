@@ -92,6 +92,8 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
     return 0;
 }
 
+_Static_assert(GT_OPTIONS <= 64, "gt_socket.system_options has a bit for each");
+
 static int set_of_system(gt_socket *s, const gt_option *option) {
     const gt_option_row *row = &gt_option_rows[option->name];
     int value = (int)option->number;
@@ -100,6 +102,8 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
     if (s->watch.fd < 0) /* ENDED: inet says ok, and so do we; there is nobody left to care */
         return s->state == GT_ENDED ? 0 : -EINVAL;
     error = gt_sys_setsockopt(s->watch.fd, row->level, row->option, &value, sizeof value);
+    if ((row->where & GT_INHERITED) != 0)
+        s->system_options |= (uint64_t)1 << option->name;
     if (error == 0 && option->name == GT_OPT_RECBUF && !s->settings.buffer_set &&
         value > (int)s->settings.buffer) /* OTP: recbuf raises buffer */
         set_buffer(&s->settings, smaller((uint32_t)value, GT_BUFFER_MAX), false);

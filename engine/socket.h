@@ -40,8 +40,9 @@ struct gt_socket {
     gt_watch watch;    /* its descriptor */
     gt_deadline deadline;
     gt_settings settings;
-    gt_op_list readers; /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
-    gt_op_list writers; /* GT_OP_SEND in order; GT_OP_CLOSE while CLOSING */
+    uint64_t system_options; /* those inherited ones of the system that were set: a bit each (1 << gt_option_name) */
+    gt_op_list readers;      /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
+    gt_op_list writers;      /* GT_OP_SEND in order; GT_OP_CLOSE while CLOSING */
 
     gt_buffer *input; /* received, and not yet asked for: bytes[input_from..input_to); NULL if nothing */
     size_t input_from, input_to;
