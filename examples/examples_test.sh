@@ -113,7 +113,7 @@ rpc_server_serves_several_clients_at_once() {
 
 rpc_server_refuses_a_packet_that_is_too_large() {
     start rpc_server && connect || return
-    printf '\377\377\377\377' >&$socket
+    printf '\000\001\000\001' >&$socket # 65537 bytes will follow, it says
     read -r -t 10 -u "$socket" line
     status=$?
     disconnect
