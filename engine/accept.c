@@ -4,23 +4,18 @@
 
 #include "engine/internal.h"
 
-/* The kernel hands down most of its options, as they were when it made the connection. All of them, as they are now: */
-static int hand_down(const gt_socket *listener, int fd) {
+/* The kernel hands down most of its options, as they were when it made the connection. All of them, as they are now;
+ * one that the connection can't have is no reason to refuse it. */
+static void hand_down(const gt_socket *listener, int fd) {
     for (int i = 0; i < GT_OPTIONS; i++) {
         const gt_option_row *row = &gt_option_rows[i];
         int value;
         socklen_t size = sizeof value;
-        int error;
 
-        if ((listener->system_options >> i & 1) == 0)
-            continue;
-        error = gt_sys_getsockopt(listener->watch.fd, row->level, row->option, &value, &size);
-        if (error == 0)
-            error = gt_sys_setsockopt(fd, row->level, row->option, &value, size);
-        if (error != 0)
-            return error;
+        if ((listener->system_options >> i & 1) != 0 &&
+            gt_sys_getsockopt(listener->watch.fd, row->level, row->option, &value, &size) == 0)
+            (void)gt_sys_setsockopt(fd, row->level, row->option, &value, size);
     }
-    return 0;
 }
 
 /* A connection under way to whoever waits first: it inherits the listener's settings as they are now. Its lock is
@@ -35,8 +30,7 @@ static gt_socket *take_in(gt_socket *listener, int fd, gt_op *op, int *error) {
     gt_lock_take(&connection->lock);
     connection->settings = listener->settings;
     *error = gt_open(connection, listener->settings.family, fd);
-    if (*error == 0)
-        *error = hand_down(listener, fd);
+    hand_down(listener, fd);
     if (*error == 0)
         *error = gt_watch_start(connection);
     connection->state = GT_CONNECTED;
