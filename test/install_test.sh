@@ -64,7 +64,7 @@ with_pkg_config_static() {
 # A C programmer's strictest compiler may read the header.
 header_alone() {
     printf '#include <gentcp.h>\n' >"$work/alone.c"
-    cc -std=c99 -Wall -Wextra -pedantic -Werror $(pkg_config --cflags) -c -o "$work/alone.o" "$work/alone.c"
+    cc -std=c11 -Wall -Wextra -pedantic -Werror $(pkg_config --cflags) -c -o "$work/alone.o" "$work/alone.c"
 }
 exports_only_gentcp() {
     nm -P -g --defined-only "$@" >"$work/symbols" && ! grep -E '^[^ ]+ [A-Z] ' "$work/symbols" | grep -v '^gentcp_' &&
@@ -78,7 +78,7 @@ check "a program runs with the static library" "$work/outside/static"
 check "a C++ program runs" "$work/outside/cxx"
 check "pkg-config serves the shared library" with_pkg_config
 check "pkg-config serves a static program" with_pkg_config_static
-check "the header is strict C99" header_alone
+check "the header is strict C11" header_alone
 check "the shared library exports gentcp_ only" exports_only_gentcp -D "$work/prefix"/lib*/libgentcp.so
 check "the static library exports gentcp_ only" exports_only_gentcp "$work/prefix"/lib*/libgentcp.a
 exit $failed
