@@ -120,8 +120,8 @@ int main(int argc, char **argv) {
     pthread_t sender;
 
     map_file(argv[4]);
-    must(gentcp_connect(argv[1], (uint16_t)atoi(argv[2]), gentcp_options(GENTCP_PACKET(4), GENTCP_ACTIVE(false)),
-                        PATIENCE_MS, &server),
+    must(gentcp_connect(argv[1], (uint16_t)strtol(argv[2], NULL, 10),
+                        gentcp_options(GENTCP_PACKET(4), GENTCP_ACTIVE(false)), PATIENCE_MS, &server),
          "connect");
     must(gentcp_send(server, mode, strlen(mode)), "send");
     if (!packets)

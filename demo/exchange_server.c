@@ -45,16 +45,15 @@ static void serve(gentcp_socket client) {
     if (gentcp_recv(client, 0, GENTCP_INFINITY, &mode) != 0)
         return;
     const char *name = (const char *)mode.bytes;
-    if (strcmp(name, "packet4") == 0)
-        echo_passive(client);
-    else if (gentcp_setopts(client, gentcp_options(GENTCP_PACKET(GENTCP_RAW))) != 0)
-        ;
-    else if (strcmp(name, "passive") == 0)
-        echo_passive(client);
-    else if (strcmp(name, "active") == 0)
-        echo_active(client, GENTCP_TRUE);
-    else if (strcmp(name, "once") == 0)
-        echo_active(client, GENTCP_ONCE);
+    bool packets = strcmp(name, "packet4") == 0;
+    if (packets || gentcp_setopts(client, gentcp_options(GENTCP_PACKET(GENTCP_RAW))) == 0) {
+        if (packets || strcmp(name, "passive") == 0)
+            echo_passive(client);
+        else if (strcmp(name, "active") == 0)
+            echo_active(client, GENTCP_TRUE);
+        else if (strcmp(name, "once") == 0)
+            echo_active(client, GENTCP_ONCE);
+    }
     gentcp_data_release(&mode);
 }
 
@@ -72,7 +71,7 @@ static void *accept_and_serve(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    uint16_t port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 0);
+    uint16_t port = (uint16_t)(argc > 1 ? strtol(argv[1], NULL, 10) : 0);
     gentcp_message none;
 
     must(gentcp_listen(port, gentcp_options(GENTCP_PACKET(4), GENTCP_ACTIVE(false)), &listener), "listen");

@@ -3,8 +3,8 @@
 # Sends a file to a server and back in every mode, from C and from Erlang, and compares: [FILE=...] demo/run.sh
 set -u
 
-cd "$(dirname "$0")/.."
-file=${FILE:-$(command -v cmake)}
+file=$(realpath "${FILE:-$(command -v cmake)}")
+cd "$(dirname "$0")/.." || exit
 modes="passive active once packet4"
 log=build/run.log
 server=

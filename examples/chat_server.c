@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
     const gentcp_option *options =
         gentcp_options(GENTCP_PACKET(GENTCP_LINE), GENTCP_ACTIVE(false), GENTCP_REUSEADDR(true),
                        GENTCP_HIGH_WATERMARK(65536), GENTCP_SEND_TIMEOUT(0), GENTCP_SEND_TIMEOUT_CLOSE(true));
-    uint16_t port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 4000);
+    uint16_t port = (uint16_t)(argc > 1 ? strtol(argv[1], NULL, 10) : 4000);
     gentcp_socket listener;
     gentcp_message message;
     pthread_t thread;

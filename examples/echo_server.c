@@ -41,7 +41,7 @@ static void *echo(void *argument) {
 }
 
 int main(int argc, char **argv) {
-    uint16_t port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 4000);
+    uint16_t port = (uint16_t)(argc > 1 ? strtol(argv[1], NULL, 10) : 4000);
     gentcp_socket listener;
     gentcp_message ready;
     gentcp_pid self;

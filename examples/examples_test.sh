@@ -3,8 +3,7 @@
 # The examples do what they say, on both pollers: examples_test.sh BUILD-DIRECTORY
 set -u
 
-cd "$(dirname "$0")/.."
-examples=$1/examples
+examples=$(cd "$1/examples" && pwd) && cd "$(dirname "$0")/.." || exit
 server=
 failed=0
 work=$(mktemp -d)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 int main(int argc, char **argv) {
-    uint16_t port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 4000);
-    gentcp_socket listener, client;
+    uint16_t port = (uint16_t)(argc > 1 ? strtol(argv[1], NULL, 10) : 4000);
+    gentcp_socket listener, client = {0};
     gentcp_data line;
     int error = gentcp_listen(port, gentcp_options(GENTCP_PACKET(GENTCP_LINE), GENTCP_ACTIVE(false)), &listener);
     if (error == 0 && (error = gentcp_port(listener, &port)) == 0) {

@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
     gentcp_socket server;
     gentcp_data reply;
 
-    int error = gentcp_connect(argv[1], (uint16_t)atoi(argv[2]), options, PATIENCE_MS, &server);
+    int error = gentcp_connect(argv[1], (uint16_t)strtol(argv[2], NULL, 10), options, PATIENCE_MS, &server);
     for (int i = 3; i < argc && error == 0; i++) {
         if ((error = gentcp_send(server, argv[i], strlen(argv[i]))) == 0 &&
             (error = gentcp_recv(server, 0, PATIENCE_MS, &reply)) == 0) {

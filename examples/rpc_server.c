@@ -26,12 +26,14 @@ static void reverse(char *text, size_t size) {
     }
 }
 
-static double sum(char *numbers) {
+static double sum(const char *numbers) {
     double total = 0;
-    char *end;
-    for (double number = strtod(numbers, &end); end != numbers; number = strtod(numbers = end, &end))
+    for (char *end;; numbers = end) {
+        double number = strtod(numbers, &end);
+        if (end == numbers)
+            return total;
         total += number;
-    return total;
+    }
 }
 
 static int answer(gentcp_socket client, gentcp_data request) {
@@ -66,7 +68,7 @@ static void *work(void *argument) {
 int main(int argc, char **argv) {
     const gentcp_option *options = gentcp_options(GENTCP_PACKET(4), GENTCP_PACKET_SIZE(LONGEST_REQUEST),
                                                   GENTCP_ACTIVE(false), GENTCP_REUSEADDR(true));
-    uint16_t port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 4000);
+    uint16_t port = (uint16_t)(argc > 1 ? strtol(argv[1], NULL, 10) : 4000);
     gentcp_socket listener;
     pthread_t thread;
 
