@@ -92,7 +92,8 @@ install:
 	cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DGENTCP_TESTS=OFF -DGENTCP_EXAMPLES=OFF \
 	    -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	$(build) build/install -j $(JOBS)
-	cmake --install build/install
+	DESTDIR=$(DESTDIR) cmake --install build/install
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean:
 	rm -rf build _build priv/*.so
