@@ -1020,7 +1020,8 @@ racing_calls_survive(_) ->
     ok = gentcp:send(C, "alive"),
     ?assertEqual({ok, <<"alive">>}, gentcp:recv(S, 5, ?WAIT)),
     close([C, S]),
-    _ = flush().
+    _ = flush(),
+    ok.
 
 race(L, Port, End) ->
     Sockets = [
