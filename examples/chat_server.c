@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A chat room: chat_server PORT (0: any that is free). Try, twice or more: nc localhost PORT
- *
- * Two processes: the door accepts guests and hands them over; the room takes what they say, their leaving, and new
- * guests out of one mailbox. Who is too slow to read holds up nobody: at 64 KiB of queue the connection is closed. */
+ * The door accepts guests and hands them over; the room takes what they say, their leaving, and new guests out of one
+ * mailbox. Who is too slow to read holds up nobody: at 64 KiB of queue the connection is closed. */
 #include <err.h>
 #include <errno.h>
 #include <gentcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef struct guest {
     gentcp_socket socket;
@@ -18,7 +16,6 @@ typedef struct guest {
 } guest;
 
 static gentcp_pid room;
-
 static void must(int error, const char *what) {
     if (error)
         errx(1, "%s: %s", what, gentcp_error_name(error));
@@ -30,12 +27,10 @@ static void *door(void *argument) {
         guest *it = malloc(sizeof *it);
         must(it ? 0 : -ENOMEM, "malloc");
         it->number = number;
-        while (gentcp_accept(*listener, GENTCP_INFINITY, &it->socket) != 0)
-            sleep(1); /* after emfile, which passes when guests leave */
+        must(gentcp_accept(*listener, GENTCP_INFINITY, &it->socket), "accept");
         must(gentcp_controlling_process(it->socket, room), "controlling_process");
         must(gentcp_post(room, it), "post");
     }
-    return NULL;
 }
 
 static void tell(guest *to, const guest *from, const char *verb, void *text, size_t size) {
@@ -56,14 +51,12 @@ int main(int argc, char **argv) {
     gentcp_message message;
     pthread_t thread;
     guest *guests = NULL;
-
     must(gentcp_self(&room), "self");
     must(gentcp_listen(port, options, &listener), "listen");
     must(gentcp_port(listener, &port), "port");
     must(-pthread_create(&thread, NULL, door, &listener), "pthread_create");
     printf("listening on %d\n", port);
     fflush(stdout);
-
     while (gentcp_receive(&message, GENTCP_INFINITY) == 0) {
         guest **at = &guests, *it = message.user;
         if (message.kind == GENTCP_USER) {

@@ -92,14 +92,12 @@ chat_server_drops_a_guest_who_never_reads() {
 
 rpc_answers() {
     start rpc_server || return
-    answers=$(timeout 10 "$examples/rpc_client" 127.0.0.1 "$port" 'reverse hello' 'sum 1 2 3.5' 'reverse ' nonsense time)
+    answers=$(timeout 10 "$examples/rpc_client" 127.0.0.1 "$port" 'reverse hello' 'sum 1 2 3.5' 'reverse ' nonsense)
     [ $? = 0 ] || return
-    [ "$(echo "$answers" | head -4)" = "olleh
+    [ "$answers" = "olleh
 6.5
 
-error: reverse TEXT, sum NUMBER..., or time" ] || return
-    age=$(($(date +%s) - $(echo "$answers" | tail -1)))
-    [ $age -ge 0 ] && [ $age -le 10 ] && stop
+error: reverse TEXT, or sum NUMBER..." ] && stop
 }
 
 rpc_server_serves_several_clients_at_once() {
@@ -122,7 +120,7 @@ rpc_server_refuses_a_packet_that_is_too_large() {
 
 rpc_client_tells_why_it_failed() {
     start rpc_server && stop || return
-    message=$(timeout 10 "$examples/rpc_client" 127.0.0.1 "$port" time 2>&1)
+    message=$(timeout 10 "$examples/rpc_client" 127.0.0.1 "$port" "sum 1" 2>&1)
     [ $? = 1 ] && [ "$message" = "127.0.0.1 $port: econnrefused" ]
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Asks rpc_server, and prints its answers: rpc_client HOST PORT REQUEST...
- * Try: rpc_client localhost PORT 'reverse hello' 'sum 1 2 3' time */
+ * Try: rpc_client localhost PORT 'reverse hello' 'sum 1 2 3' */
 #include <gentcp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WORKERS = 8, LONGEST_REQUEST = 65536, IDLE_MS = 30000 };
@@ -38,15 +37,13 @@ static double sum(const char *numbers) {
 
 static int answer(gentcp_socket client, gentcp_data request) {
     char *text = (char *)request.bytes; /* a string: there is a 0 behind the last byte */
-    char reply[64] = "error: reverse TEXT, sum NUMBER..., or time";
+    char reply[64] = "error: reverse TEXT, or sum NUMBER...";
     if (strncmp(text, "reverse ", 8) == 0) {
         reverse(text + 8, request.size - 8);
         return gentcp_send(client, text + 8, request.size - 8);
     }
     if (strncmp(text, "sum ", 4) == 0)
         snprintf(reply, sizeof reply, "%.15g", sum(text + 4));
-    else if (strcmp(text, "time") == 0)
-        snprintf(reply, sizeof reply, "%lld", (long long)time(NULL));
     return gentcp_send(client, reply, strlen(reply));
 }
 

@@ -607,7 +607,7 @@ static void nothing_follows_tcp_closed(void **state) {
 }
 
 /* Sends until the socket's queue is not empty any more; returns how much was accepted. */
-static size_t clog(owned *o) {
+static size_t fill_queue(owned *o) {
     static const uint8_t block[65536];
     struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
     size_t total = 0;
@@ -641,7 +641,7 @@ static void senders_wait_at_the_high_and_go_on_at_the_low_watermark(void **state
     owned *o = connection(PASSIVE, 1, &peer);
     call waits = new_call(GT_OP_SEND, 0);
     call behind = new_call(GT_OP_SEND, 0);
-    size_t total = clog(o);
+    size_t total = fill_queue(o);
 
     (void)state;
     assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
@@ -661,7 +661,7 @@ static void a_cancelled_send_leaves_its_bytes_queued(void **state) {
     int peer;
     owned *o = connection(PASSIVE, 1, &peer);
     call waits = new_call(GT_OP_SEND, 0);
-    size_t total = clog(o);
+    size_t total = fill_queue(o);
 
     (void)state;
     assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
@@ -676,7 +676,7 @@ static void close_flushes_the_queue_before_it_answers(void **state) {
     int peer;
     owned *o = connection(PASSIVE, 1, &peer);
     call closing = new_call(GT_OP_CLOSE, 0);
-    size_t total = clog(o);
+    size_t total = fill_queue(o);
     char byte;
 
     (void)state;
@@ -696,7 +696,7 @@ static void close_gives_up_after_the_linger_time(void **state) {
     int64_t start = gt_sys_now();
 
     (void)state;
-    (void)clog(o);
+    (void)fill_queue(o);
     assert_int_equal(gt_close(&o->socket, &closing.op), GT_PENDING);
     run_while(&closing.completions, 0);
     assert_in_range(gt_sys_now() - start, 990, 4000);
@@ -712,7 +712,7 @@ static void no_memory_for_the_queue_refuses_a_packet_whole_or_ends_the_stream(vo
     call send = new_call(GT_OP_SEND, 0);
 
     (void)state;
-    (void)clog(o);
+    (void)fill_queue(o);
     segments_fail = true;
     assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &send.op), -ENOMEM);
     assert_int_equal(o->socket.state, GT_CONNECTED);
