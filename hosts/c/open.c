@@ -164,7 +164,7 @@ int gentcp_close(gentcp_socket handle) {
     if (error == 0)
         error = gt_await(socket, &call, gt_close(&socket->engine, &call.op), GT_NEVER);
     else
-        (void)gt_close(&socket->engine, NULL); /* this thread can't wait; its owner flushes it */
+        error = gt_close(&socket->engine, NULL); /* this thread has no memory to wait with: its owner flushes */
     gt_csocket_drop(socket);
     return error;
 }
