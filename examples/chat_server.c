@@ -31,6 +31,7 @@ static void *door(void *argument) {
         must(gentcp_controlling_process(it->socket, room), "controlling_process");
         must(gentcp_post(room, it), "post");
     }
+    return NULL;
 }
 
 static void tell(guest *to, const guest *from, const char *verb, void *text, size_t size) {
@@ -55,8 +56,7 @@ int main(int argc, char **argv) {
     must(gentcp_listen(port, options, &listener), "listen");
     must(gentcp_port(listener, &port), "port");
     must(-pthread_create(&thread, NULL, door, &listener), "pthread_create");
-    printf("listening on %d\n", port);
-    fflush(stdout);
+    dprintf(1, "listening on %d\n", port);
     while (gentcp_receive(&message, GENTCP_INFINITY) == 0) {
         guest **at = &guests, *it = message.user;
         if (message.kind == GENTCP_USER) {
