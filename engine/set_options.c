@@ -169,8 +169,8 @@ static int get_of_system(gt_socket *s, gt_option *option) {
     socklen_t size = sizeof value;
     int error;
 
-    if (s->watch.fd < 0)
-        return -EINVAL;
+    if (s->watch.fd < 0) /* ENDED: left out, as options of another family are */
+        return -ENOPROTOOPT;
     error = gt_sys_getsockopt(s->watch.fd, row->level, row->option, &value, &size);
     option->number = row->type == GT_TYPE_BOOL ? value != 0 : value;
     return error;
