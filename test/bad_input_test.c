@@ -474,6 +474,10 @@ static void what_a_header_promises_costs_no_memory(void **state) {
         plain_say(peer, "and so on");
         atomic_store(&largest, 0);
         assert_int_equal(recv_status(some_socket, 0, BRIEFLY), rows[i].status);
+        if (rows[i].status == GENTCP_TIMEOUT) { /* now that the length is known */
+            plain_say(peer, "and on");
+            assert_int_equal(recv_status(some_socket, 0, BRIEFLY), GENTCP_TIMEOUT);
+        }
         assert_in_range(atomic_load(&largest), 0, 128 * 1024);
         assert_true(atomic_load(&held) <= before + 128 * 1024);
         close(peer);
@@ -485,9 +489,11 @@ static void a_long_recv_costs_no_memory_before_its_bytes_have_come(void **state)
     int peer = connect_plain(JUST_PASSIVE, &some_socket);
 
     (void)state;
-    plain_say(peer, "and so on");
     atomic_store(&largest, 0);
-    assert_int_equal(recv_status(some_socket, 64 * 1024 * 1024, BRIEFLY), GENTCP_TIMEOUT);
+    for (int i = 0; i < 2; i++) {
+        plain_say(peer, "and so on");
+        assert_int_equal(recv_status(some_socket, 64 * 1024 * 1024, BRIEFLY), GENTCP_TIMEOUT);
+    }
     assert_in_range(atomic_load(&largest), 0, 128 * 1024);
     close(peer);
 }

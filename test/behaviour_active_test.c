@@ -210,6 +210,8 @@ static void without_exit_on_close_an_active_socket_is_told_the_end_once_and_send
     SET(socket, GENTCP_ACTIVE(false));
     assert_int_equal(recv_status(socket, 0, SOON), GENTCP_CLOSED);
     assert_int_equal(recv_status(socket, 0, SOON), GENTCP_CLOSED);
+    SET(socket, GENTCP_ACTIVE(true));
+    assert_silence(socket);
     assert_ok(gentcp_send(socket, "more", 4));
     assert_plain_reads(peer, "more");
     assert_ok(gentcp_close(socket));

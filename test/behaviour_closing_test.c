@@ -25,14 +25,14 @@ static int connect_queued(const gentcp_option *options, gentcp_socket *out, size
     return peer;
 }
 
-/* How much the peer reads before the end. */
+/* How much the peer reads before the end; SIZE_MAX if that doesn't come. */
 static size_t read_to_end(int peer) {
     char block[8192];
     size_t have = 0, more = sizeof block;
 
     for (; more == sizeof block; have += more)
         more = plain_read(peer, block, sizeof block, SOON);
-    return have;
+    return recv(peer, block, 1, MSG_DONTWAIT) == 0 ? have : SIZE_MAX;
 }
 
 static int make_read_to_end(call *c) {
@@ -72,6 +72,7 @@ static void shutdown_of_writing_without_a_queue_ends_the_stream_at_once(void **s
 }
 
 static void a_send_after_shutdown_of_writing_is_closed_and_ends_the_socket(void **state) {
+    size_t full;
     gentcp_socket socket;
     int peer = connect_plain(PASSIVE(GENTCP_SHOW_ECONNRESET(true)), &socket);
 
@@ -81,6 +82,11 @@ static void a_send_after_shutdown_of_writing_is_closed_and_ends_the_socket(void 
     assert_int_equal(gentcp_send(socket, "x", 1), -ENOTCONN);
     assert_int_equal(recv_status(socket, 0, SOON), GENTCP_CLOSED);
     assert_int_equal(recv_status(socket, 0, SOON), -ENOTCONN);
+    close(peer);
+    peer = connect_queued(JUST_PASSIVE, &socket, &full);
+    assert_ok(gentcp_shutdown(socket, SHUT_WR));
+    assert_int_equal(gentcp_send(socket, "x", 1), GENTCP_CLOSED);
+    assert_int_equal(gentcp_send(socket, "x", 1), -ENOTCONN);
     close(peer);
     peer = connect_plain(NULL, &socket);
     assert_ok(gentcp_shutdown(socket, SHUT_WR));
@@ -338,6 +344,7 @@ static void exit_closes_what_the_process_owns(void **state) {
 
 static void a_passive_socket_after_the_end_answers_closed_once_and_then_enotconn(void **state) {
     gentcp_socket socket, accepted;
+    gentcp_option wanted[] = {GENTCP_NODELAY(0), GENTCP_PACKET(0), GENTCP_END};
     gentcp_pid self;
     int peer = connect_plain(PASSIVE(GENTCP_PACKET(GENTCP_LINE)), &socket);
 
@@ -352,6 +359,10 @@ static void a_passive_socket_after_the_end_answers_closed_once_and_then_enotconn
     assert_int_equal(gentcp_accept(socket, 0, &accepted), -EINVAL);
     assert_int_equal(option_of(socket, GENTCP_OPT_PACKET), GENTCP_LINE);
     assert_int_equal(option_of(socket, GENTCP_OPT_ACTIVE), GENTCP_PASSIVE);
+    assert_ok(gentcp_getopts(socket, wanted)); /* the system's options have gone with the descriptor */
+    assert_int_equal(wanted[0].name, GENTCP_OPT_ABSENT);
+    assert_int_equal(wanted[1].number, GENTCP_LINE);
+    assert_ok(gentcp_setopts(socket, gentcp_options(GENTCP_NODELAY(true))));
     assert_ok(gentcp_self(&self));
     assert_ok(gentcp_controlling_process(socket, self));
     assert_ok(gentcp_setopts(socket, gentcp_options(GENTCP_ACTIVE(GENTCP_ONCE))));
@@ -391,6 +402,11 @@ static void without_exit_on_close_recv_answers_closed_every_time_and_send_works(
         assert_ok(gentcp_send(socket, "answer", 6));
         assert_plain_reads(peer, "answer");
     }
+    assert_ok(gentcp_setopts(socket, gentcp_options(GENTCP_ACTIVE(GENTCP_ONCE))));
+    assert_told(socket, GENTCP_TCP_CLOSED);
+    assert_int_equal(recv_status(socket, 0, SOON), -EINVAL);
+    assert_ok(gentcp_send(socket, "and more", 8));
+    assert_plain_reads(peer, "and more");
     close(peer);
 }
 

@@ -67,6 +67,20 @@ static void recv_of_0_gives_pieces_of_at_most_buffer(void **state) {
     close(peer);
 }
 
+static void without_option_buffer_a_recv_takes_more_than_its_default(void **state) {
+    gentcp_socket socket;
+    int peer = connect_plain(JUST_PASSIVE, &socket);
+    char bytes[20000] = "";
+    gentcp_data data;
+
+    (void)state;
+    plain_send(peer, bytes, sizeof bytes);
+    assert_ok(gentcp_recv(socket, 0, SOON, &data));
+    assert_in_range(data.size, 1461, sizeof bytes);
+    gentcp_data_release(&data);
+    close(peer);
+}
+
 static void what_was_received_ends_with_a_0_behind_it(void **state) {
     gentcp_socket socket;
     int peer = connect_plain(JUST_PASSIVE, &socket);
@@ -383,6 +397,7 @@ int main(void) {
         TEST(recv_of_a_long_length_puts_many_pieces_together),
         TEST(recv_of_0_gives_what_is_there),
         TEST(recv_of_0_gives_pieces_of_at_most_buffer),
+        TEST(without_option_buffer_a_recv_takes_more_than_its_default),
         TEST(what_was_received_ends_with_a_0_behind_it),
         TEST(recv_of_a_length_with_a_packet_type_is_einval),
         TEST(a_timeout_of_0_polls),
