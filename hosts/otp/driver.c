@@ -117,6 +117,7 @@ static int init(void) {
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the emulator's */
 static ErlDrvData start(ErlDrvPort port, char *command) {
     otp_poller *p;
     bool taken;

@@ -95,17 +95,17 @@ otp_thread *otp_this_thread(void);
 /* Once, before anything else of data.c. False: no memory. */
 bool otp_data_start(void);
 
-/* What gt_send hands to hold: where the parts come from. */
+/* What gt_send hands to hold, as arg: where the parts come from. NULL: they can only be copied. */
 typedef struct otp_source {
     ERL_NIF_TERM binaries; /* a list of binaries, one a part */
 } otp_source;
 
 gt_buffer *otp_buffer_new(size_t size);
-gt_buffer *otp_buffer_resize(gt_buffer *buffer, size_t size);
-void otp_buffer_free(gt_buffer *buffer);
+gt_buffer *otp_buffer_resize(gt_buffer *base, size_t size);
+void otp_buffer_free(gt_buffer *base);
 uint8_t *otp_scratch(size_t *size);
-gt_segment *otp_hold(void *source, const struct iovec *parts, int count, size_t skip);
-void otp_segment_free(gt_segment *segment);
+gt_segment *otp_hold(void *arg, const struct iovec *parts, int count, size_t skip);
+void otp_segment_free(gt_segment *base);
 
 /* Received data as a binary. If it lies in a buffer of its own, the binary shares the buffer's memory, and
  * otp_data_taken or otp_data_kept must follow: kept before env is cleared. */

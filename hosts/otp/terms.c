@@ -132,8 +132,8 @@ ERL_NIF_TERM otp_address_term(ErlNifEnv *env, const gt_address *address) {
         count = 8;
         port = ntohs(address->in6.sin6_port);
         bytes = address->in6.sin6_addr.s6_addr;
-        for (unsigned i = 0; i < count; i++)
-            part[i] = enif_make_uint(env, (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1]);
+        for (unsigned i = 0; i < count; i++, bytes += 2)
+            part[i] = enif_make_uint(env, (unsigned)bytes[0] << 8 | bytes[1]);
     } else {
         count = 4;
         port = ntohs(address->in.sin_port);
@@ -178,7 +178,7 @@ static bool get_active(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
 }
 
 static bool get_packet(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
-    static const int8_t types[] = {GT_PACKET_RAW, GT_PACKET_1, GT_PACKET_2, -1, GT_PACKET_4};
+    static const int types[] = {GT_PACKET_RAW, GT_PACKET_1, GT_PACKET_2, -1, GT_PACKET_4};
     int64_t size;
 
     if (enif_is_identical(term, otp_atom.raw)) {
@@ -189,7 +189,8 @@ static bool get_packet(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
         out->number = GT_PACKET_LINE;
         return true;
     }
-    if (!get_number(env, term, &size) || size < 0 || size >= (int64_t)sizeof types || types[size] < 0)
+    if (!get_number(env, term, &size) || size < 0 || size >= (int64_t)(sizeof types / sizeof types[0]) ||
+        types[size] < 0)
         return false;
     out->number = types[size];
     return true;
@@ -234,9 +235,9 @@ static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *
 }
 
 bool otp_get_option_name(ERL_NIF_TERM term, gt_option *out) {
-    for (uint16_t i = 0; i < GT_OPTIONS; i++) {
+    for (int i = 0; i < GT_OPTIONS; i++) {
         if (enif_is_identical(term, option_names[i])) {
-            out->name = i;
+            out->name = (uint16_t)i;
             return true;
         }
     }
