@@ -66,15 +66,20 @@ inline gt_ready() { /* one turn: reads what is there, delivers one message, asks
             :: empty(input) && !drained -> do :: kernel?b -> input!b :: empty(kernel) -> b = 0; break od;
                 ended = empty(input) && fin;
                 drained = !fin /* a short read, and not hung_up */
-            :: else
+            :: nempty(input) || drained
             fi
         }
         if
         :: atomic { nempty(input) -> input?message }; deliver(message); message = 0;
 #ifdef BREAK_UNREAD
-            atomic { if :: state == GT_CONNECTED && nempty(input) -> again[poller] = true :: else fi }
+            atomic { if :: state == GT_CONNECTED && nempty(input) -> again[poller] = true :: state == GT_SHUT || empty(input) fi }
 #else
-            atomic { if :: state == GT_CONNECTED && (nempty(input) || !drained) -> again[poller] = true :: else fi }
+            atomic {
+                if
+                :: state == GT_CONNECTED && (nempty(input) || !drained) -> again[poller] = true
+                :: state == GT_SHUT || (empty(input) && drained)
+                fi
+            }
 #endif
         :: empty(input) && ended -> ended = false; deliver(TCP_CLOSED); shut()
         :: empty(input) && !ended /* EAGAIN */
