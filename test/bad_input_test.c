@@ -185,7 +185,8 @@ static void a_handle_that_never_existed_is_badarg_everywhere(void **state) {
 
 static void a_stale_handle_is_closed_or_einval_everywhere_whatever_was_opened_since(void **state) {
     enum { GENERATIONS = 100 };
-    gentcp_socket old[GENERATIONS];
+    gentcp_socket old[GENERATIONS], live;
+    int peer;
 
     (void)state;
     assert_ok(gentcp_self(&some_pid));
@@ -195,8 +196,13 @@ static void a_stale_handle_is_closed_or_einval_everywhere_whatever_was_opened_si
         for (int j = 0; j < i; j++)
             assert_int_not_equal(old[i].id, old[j].id);
     }
+    peer = connect_plain(NULL, &live); /* in the place of one of them */
     for (int i = 0; i < GENERATIONS; i++)
         assert_every_call(old[i], STALE);
+    assert_ok(gentcp_send(live, "unharmed", 8));
+    assert_plain_reads(peer, "unharmed");
+    assert_int_equal(option_of(live, GENTCP_OPT_ACTIVE), GENTCP_TRUE);
+    close(peer);
     assert_every_call((gentcp_socket){old[GENERATIONS - 1].id + ((uint64_t)7 << 40)}, NEVER_EXISTED);
 }
 
