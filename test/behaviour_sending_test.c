@@ -85,9 +85,9 @@ static void a_send_that_brings_the_queue_to_high_watermark_waits_as_does_every_l
 }
 
 /* How much of the queue and of 1 byte more has reached the kernel when the send of that byte returns. */
-static size_t sent_at_return(uint32_t low, size_t queued) {
+static size_t sent_at_return(uint32_t low, uint32_t queued) {
     const gentcp_option *options =
-        PASSIVE(GENTCP_HIGH_WATERMARK(BIG), GENTCP_LOW_WATERMARK(low), GENTCP_SEND_TIMEOUT(SOON));
+        PASSIVE(GENTCP_HIGH_WATERMARK(queued), GENTCP_LOW_WATERMARK(low), GENTCP_SEND_TIMEOUT(SOON));
     char *bytes = calloc(1, queued), block[8192];
     size_t full, have = 0;
     gentcp_socket socket;
@@ -111,7 +111,8 @@ static size_t sent_at_return(uint32_t low, size_t queued) {
 static void a_waiting_send_returns_when_the_queue_is_down_to_low_watermark(void **state) {
     (void)state;
     assert_int_equal(sent_at_return(0, BIG), BIG + 1);
-    assert_in_range(sent_at_return(BIG / 2, BIG), BIG / 2 + 1, BIG - BIG / 8);
+    /* A turn of writing may go further by 1 MiB, and the kernel takes some. */
+    assert_in_range(sent_at_return(BIG, 2 * BIG), BIG + 1, 2 * BIG - BIG / 4);
 }
 
 static void either_watermark_drags_the_other(void **state) {
