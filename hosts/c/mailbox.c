@@ -39,6 +39,7 @@ static void append(gt_process *to, gt_letter *letter) {
     else
         to->first = letter;
     to->last = letter;
+    to->letters++;
 }
 
 static void take_out(gt_process *from, gt_letter *letter, gt_letter *previous) {
@@ -48,6 +49,7 @@ static void take_out(gt_process *from, gt_letter *letter, gt_letter *previous) {
         from->first = letter->next;
     if (letter->next == NULL)
         from->last = previous;
+    from->letters--;
 }
 
 static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) {

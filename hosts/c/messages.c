@@ -4,8 +4,6 @@
 
 #include "hosts/c/wait.h"
 
-enum { MESSAGES_A_TURN = 64 }; /* taken before the poller runs again: a full mailbox mustn't stop all else */
-
 /* Waits for a message, of one socket if `only` isn't 0. socket: the same; NULL: it is no more, and nothing more can
  * come than is there. */
 static int receive(gt_process *self, uint64_t only, gt_csocket *socket, gentcp_message *out, int64_t timeout_ms) {
@@ -15,7 +13,7 @@ static int receive(gt_process *self, uint64_t only, gt_csocket *socket, gentcp_m
     int error = 0;
 
     pthread_mutex_lock(&self->lock);
-    if (++self->unpolled > MESSAGES_A_TURN)
+    if (self->before_poll-- == 0)
         (void)gt_process_pause(self, 0);
     while (!gt_mailbox_take(self, only, out, &done)) {
         int64_t left = gt_time_left(deadline);

@@ -11,6 +11,10 @@
 enum {
     SCRATCH_SIZE = 64 * 1024,
     TURN_EVENTS = 256, /* reported by one run of a poller, before the waiting thread looks at what has come */
+    /* Taken before the poller is run again, so that a full mailbox doesn't stop all else; or all that are there, if it
+     * is more: one turn of a socket may bring thousands of small packets, and if they came faster than they are taken,
+     * the mailbox would grow, and other sockets' messages with them wait, without bound. */
+    MESSAGES_A_TURN = 64,
 };
 
 /* What belongs to a thread; ended by a destructor of a thread-specific key. */
@@ -180,7 +184,7 @@ int gt_process_pause(gt_process *self, int64_t timeout_ms) {
     pthread_mutex_lock(&self->lock);
     self->asleep = false;
     self->signalled = false;
-    self->unpolled = 0;
+    self->before_poll = self->letters > MESSAGES_A_TURN ? self->letters : MESSAGES_A_TURN;
     if (self->looped && self->first != NULL) /* the run has taken the sign of what is still to be received */
         gt_process_notify(self);
     return answer < 0 ? answer : 0;
