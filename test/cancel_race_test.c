@@ -21,6 +21,7 @@
 
 #include "engine/internal.h"
 #include "test/scale.h"
+#include "test/thread_assert.h"
 
 /* ---- a host that has no more than races need ---- */
 
@@ -66,7 +67,7 @@ static bool complete(gt_socket *socket, gt_op *op, const gt_result *result) {
     c->state = COMPLETED;
     c->status = result->status;
     if (result->data.bytes != NULL) {
-        assert_true(result->data.size <= sizeof c->bytes);
+        thread_assert(result->data.size <= sizeof c->bytes);
         memcpy(c->bytes, result->data.bytes, result->data.size);
         c->size = result->data.size;
     }
@@ -80,7 +81,7 @@ static bool abandoned(gt_socket *socket, gt_op *op) {
 
 static int deliver(gt_socket *socket, const gt_message *message) {
     (void)socket, (void)message;
-    fail_msg("a passive socket has delivered a message");
+    thread_assert(!"a passive socket delivers nothing");
     return 0;
 }
 
@@ -96,7 +97,7 @@ static void closed(gt_socket *socket) {
 static gt_buffer *buffer_new(size_t size) {
     gt_buffer *buffer = malloc(sizeof *buffer + size);
 
-    assert_non_null(buffer);
+    thread_assert(buffer != NULL);
     live_blocks++;
     *buffer = (gt_buffer){.bytes = (uint8_t *)(buffer + 1), .size = size};
     return buffer;
@@ -126,8 +127,8 @@ static gt_segment *hold(void *source, const struct iovec *parts, int count, size
     gt_segment *segment = malloc(sizeof *segment + parts->iov_len);
 
     (void)source;
-    assert_non_null(segment);
-    assert_int_equal(count, 1);
+    thread_assert(segment != NULL);
+    thread_assert(count == 1);
     live_blocks++;
     memcpy(segment + 1, parts->iov_base, parts->iov_len);
     *segment = (gt_segment){.bytes = (uint8_t *)(segment + 1) + skip, .size = parts->iov_len - skip};
@@ -377,7 +378,7 @@ static void race_receiving(void (*bring)(race *, int), int races, int patience) 
 }
 
 static void bring_by_unrecv(race *r, int i) {
-    assert_int_equal(gt_unrecv(r->sockets[i], &r->number, sizeof r->number), 0);
+    thread_assert(gt_unrecv(r->sockets[i], &r->number, sizeof r->number) == 0);
 }
 
 static void a_recv_given_up_while_its_bytes_are_handed_in(void **state) {
@@ -386,7 +387,7 @@ static void a_recv_given_up_while_its_bytes_are_handed_in(void **state) {
 }
 
 static void put(int fd, const void *bytes, size_t size) {
-    assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
+    thread_assert(send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size);
 }
 
 /* In two pieces at times, so that ops are given up with half of their bytes there. */
@@ -395,12 +396,12 @@ static void bring_by_poller(race *r, int i) {
 
     if (first < sizeof r->number) {
         put(r->peers[i], &r->number, first);
-        assert_true(gt_poller_run(poller, 0, 16) >= 0);
+        thread_assert(gt_poller_run(poller, 0, 16) >= 0);
     } else {
         first = 0;
     }
     put(r->peers[i], (uint8_t *)&r->number + first, sizeof r->number - first);
-    assert_true(gt_poller_run(poller, 0, 16) >= 0);
+    thread_assert(gt_poller_run(poller, 0, 16) >= 0);
 }
 
 static void a_recv_given_up_while_the_poller_reads_its_bytes(void **state) {
@@ -409,7 +410,7 @@ static void a_recv_given_up_while_the_poller_reads_its_bytes(void **state) {
 }
 
 static void close_it(race *r, int i) {
-    assert_int_equal(gt_close(r->sockets[i], NULL), 0);
+    thread_assert(gt_close(r->sockets[i], NULL) == 0);
 }
 
 static void assert_told_of_the_close(const call *c) {
@@ -476,14 +477,14 @@ static void drain(race *r, int i) {
 
     while ((came = recv(r->peers[i], bytes, sizeof bytes, MSG_DONTWAIT)) > 0) {
         for (ssize_t at = 0; at < came; at++)
-            assert_int_equal(bytes[at], byte_at(streams[i].received++));
+            thread_assert(bytes[at] == byte_at(streams[i].received++));
     }
-    assert_int_equal(errno, EAGAIN);
+    thread_assert(errno == EAGAIN);
 }
 
 static void drain_and_run_poller(race *r, int i) {
     drain(r, i);
-    assert_true(gt_poller_run(poller, 0, 16) >= 0);
+    thread_assert(gt_poller_run(poller, 0, 16) >= 0);
 }
 
 /* Sends until one has to wait. */

@@ -5,6 +5,7 @@
 
 #include "test/connection.h"
 #include "test/scale.h"
+#include "test/thread_assert.h"
 
 enum {
     PROCESSES = 4,
@@ -104,18 +105,17 @@ static void arm(stream *s) {
 
     s->messages = s->mode == MODE_ONCE ? 1 : COUNT;
     error = gentcp_setopts(socket, s->mode == MODE_ONCE ? once : count);
-    assert_int_equal(error, 0); /* passive sockets don't end by themselves */
+    thread_assert(error == 0); /* passive sockets don't end by themselves */
 }
 
 static void connect_stream(stream *s) {
+    const gentcp_option *options =
+        gentcp_options(GENTCP_ACTIVE(s->mode == MODE_TRUE), GENTCP_PACKET(s->raw ? GENTCP_RAW : GENTCP_PACKET_4));
     gentcp_socket socket;
 
     s->next = 0;
     s->passive_due = false;
-    assert_ok(gentcp_connect(
-        "127.0.0.1", s->port,
-        gentcp_options(GENTCP_ACTIVE(s->mode == MODE_TRUE), GENTCP_PACKET(s->raw ? GENTCP_RAW : GENTCP_PACKET_4)), SOON,
-        &socket));
+    thread_assert(gentcp_connect("127.0.0.1", s->port, options, SOON, &socket) == 0);
     connections++;
     s->socket = socket.id;
     if (s->mode != MODE_TRUE)
@@ -128,28 +128,28 @@ static int check_data(stream *s, const gentcp_data *data) {
 
     if (s->raw) {
         for (size_t i = 0; i < data->size; i++)
-            assert_int_equal(data->bytes[i], byte_at(s->next++));
+            thread_assert(data->bytes[i] == byte_at(s->next++));
         return (int)(s->next / RAW_UNIT - before);
     }
-    assert_true(data->size >= sizeof number);
+    thread_assert(data->size >= sizeof number);
     memcpy(&number, data->bytes, sizeof number);
-    assert_int_equal(number, s->next++);
+    thread_assert(number == s->next++);
     return 1;
 }
 
 static void take_data(stream *s, const gentcp_data *data) {
-    assert_false(s->passive_due);
+    thread_assert(!(s->passive_due));
     if (s->mode != MODE_TRUE)
-        assert_true(s->messages-- > 0);
+        thread_assert(s->messages-- > 0);
     s->passive_due = s->mode == MODE_N && s->messages == 0;
     for (int packets = check_data(s, data); packets > 0; packets--)
-        assert_ok(sem_post(&s->credits));
+        thread_assert(sem_post(&s->credits) == 0);
 }
 
 static void take_end(stream *s) {
-    assert_false(s->passive_due);
-    assert_true(s->mode == MODE_TRUE || s->messages > 0);
-    assert_int_equal(s->next, s->raw ? s->sent * RAW_UNIT : s->sent);
+    thread_assert(!(s->passive_due));
+    thread_assert(s->mode == MODE_TRUE || s->messages > 0);
+    thread_assert(s->next == s->raw ? s->sent * RAW_UNIT : s->sent);
 }
 
 /* Gives the stream to anybody. From then on it isn't touched here any more. */
@@ -157,14 +157,14 @@ static void hand_over(gentcp_socket socket, unsigned *seed) {
     gentcp_pid self, to = pids[pick(seed, PROCESSES)];
     int error;
 
-    assert_ok(gentcp_self(&self));
+    thread_assert(gentcp_self(&self) == 0);
     error = gentcp_controlling_process(socket, to);
     if (error == GENTCP_CLOSED)
         came_too_late++; /* the end is in this mailbox already */
     else if (error == 0)
         handed_over += to.id != self.id;
     else
-        fail_msg("hand-over: %s", gentcp_error_name(error));
+        thread_assert(!"handed over or too late");
 }
 
 /* What a process does with a message, and then with the stream. False: all streams have ended. */
@@ -178,11 +178,11 @@ static bool take(stream *s, gentcp_message *message, unsigned *seed) {
         gentcp_data_release(&message->data);
         due = s->mode == MODE_ONCE;
     } else if (message->kind == GENTCP_TCP_PASSIVE) {
-        assert_true(s->passive_due);
+        thread_assert(s->passive_due);
         s->passive_due = false;
         due = true;
     } else {
-        assert_int_equal(message->kind, GENTCP_TCP_CLOSED);
+        thread_assert(message->kind == GENTCP_TCP_CLOSED);
         take_end(s);
         if (handed_over >= wanted)
             return ++streams_ended < STREAMS;
@@ -207,7 +207,7 @@ static stream *stream_of(gentcp_socket socket) {
         if (streams[i].socket == socket.id)
             return &streams[i];
     }
-    fail_msg("a message of no stream");
+    thread_assert(!"a message of a stream");
     return NULL;
 }
 
@@ -216,7 +216,7 @@ static void next_message(gentcp_message *message, unsigned *seed) {
     gentcp_socket some = socket_of(&streams[pick(seed, STREAMS)]);
 
     if (pick(seed, 4) > 0 || gentcp_receive_from(some, message, 0) != 0)
-        assert_ok(gentcp_receive(message, SOON));
+        thread_assert(gentcp_receive(message, SOON) == 0);
 }
 
 static pthread_barrier_t all_here;
@@ -225,7 +225,7 @@ static void *run_process(void *argument) {
     int index = (int)(intptr_t)argument;
     unsigned seed = (unsigned)index + 100;
 
-    assert_ok(gentcp_self(&pids[index]));
+    thread_assert(gentcp_self(&pids[index]) == 0);
     (void)pthread_barrier_wait(&all_here);
     for (int i = index; i < STREAMS; i += PROCESSES)
         connect_stream(&streams[i]);
@@ -236,7 +236,7 @@ static void *run_process(void *argument) {
             return NULL;
         if (!take(stream_of(message.socket), &message, &seed)) {
             for (int i = 0; i < PROCESSES; i++)
-                assert_ok(gentcp_post(pids[i], NULL));
+                thread_assert(gentcp_post(pids[i], NULL) == 0);
         }
     }
 }
@@ -282,7 +282,7 @@ static void *live_and_end(void *argument) {
     mortal *m = argument;
     gentcp_pid self;
 
-    assert_ok(gentcp_self(&self));
+    thread_assert(gentcp_self(&self) == 0);
     m->pid = self.id;
     for (int i = 0; i < m->linger; i++)
         atomic_signal_fence(memory_order_seq_cst);
@@ -383,9 +383,9 @@ static void *own_for_a_while(void *argument) {
     gentcp_message message;
     gentcp_socket socket;
 
-    assert_ok(gentcp_connect("127.0.0.1", *(uint16_t *)argument, NULL, SOON, &socket));
+    thread_assert(gentcp_connect("127.0.0.1", *(uint16_t *)argument, NULL, SOON, &socket) == 0);
     for (int i = 0; i < 3; i++) {
-        assert_ok(gentcp_receive(&message, SOON));
+        thread_assert(gentcp_receive(&message, SOON) == 0);
         gentcp_data_release(&message.data);
     }
     return NULL;
