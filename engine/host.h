@@ -53,7 +53,7 @@ struct gt_op {
 typedef struct gt_result {
     int status;          /* 0 or a negative error */
     gt_data data;        /* recv */
-    gt_socket *accepted; /* accept: the connection, its lock not taken */
+    gt_socket *accepted; /* accept: the connection; locked, as the listener is */
 } gt_result;
 
 enum gt_message_kind { GT_TCP, GT_TCP_CLOSED, GT_TCP_ERROR, GT_TCP_PASSIVE };
@@ -106,7 +106,8 @@ typedef struct gt_host {
     uint8_t *(*scratch)(size_t *size);
 
     /* Keeps what the kernel didn't take of a send: parts[0..count) without the first `skip` bytes, as a chain of
-     * segments, by reference where source (gt_send's) allows it, else copied. NULL: no memory. */
+     * segments, by reference where source allows it, else copied. These are gt_send's own parts and source; the header
+     * of a packet comes by itself, with source NULL. NULL: no memory. */
     gt_segment *(*hold)(void *source, const struct iovec *parts, int count, size_t skip);
     void (*segment_free)(gt_segment *segment);
 

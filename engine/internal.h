@@ -41,10 +41,11 @@ void gt_connect_decided(gt_socket *socket);
 void gt_pump_input(gt_socket *socket);
 /* Reading is over: error is GT_CLOSED at the peer's end, else why. Answers and tells everybody whom it concerns. */
 void gt_input_over(gt_socket *socket, int error);
-/* Tells the owner something without data. False: it is dead, and the socket was closed. */
+/* Tells the owner something without data. False: it is dead. */
 bool gt_tell(gt_socket *socket, enum gt_message_kind kind, int reason);
-/* Tells the owner that the stream has ended: tcp_closed, once in the socket's life. False as above. */
-bool gt_tell_end(gt_socket *socket);
+/* Tells the owner that the stream has ended: tcp_error first, if reason isn't GT_CLOSED, then tcp_closed; once in the
+ * socket's life. False as above. */
+bool gt_tell_end(gt_socket *socket, int reason);
 void gt_drop_input(gt_socket *socket);
 
 /* send.c */

@@ -166,28 +166,34 @@ int gt_close(gt_socket *s, gt_op *op) {
     return answer;
 }
 
-void gt_abort(gt_socket *s) {
-    gt_lock_take(&s->lock);
-    if (s->state == GT_CONNECTED && s->settings.active != GT_PASSIVE) {
-        if (gt_tell_end(s))
-            gt_shut(s);
-    } else if (s->state == GT_CONNECTED) {
+static void abort_locked(gt_socket *s) {
+    if (s->state == GT_CONNECTED && s->settings.active == GT_PASSIVE) {
+        gt_end(s, 0, 0);
         gt_answer_all(s, &s->readers, GT_CLOSED);
         gt_answer_all(s, &s->writers, GT_CLOSED);
-        gt_end(s, 0, 0);
-    } else {
-        gt_shut(s);
+        return;
     }
+    if (s->state == GT_CONNECTED)
+        (void)gt_tell_end(s, GT_CLOSED);
+    gt_shut(s);
+}
+
+void gt_abort(gt_socket *s) {
+    gt_lock_take(&s->lock);
+    abort_locked(s);
     gt_lock_drop(&s->lock);
 }
 
 bool gt_cancel(gt_socket *s, gt_op *op) {
+    bool sending = op->kind == GT_OP_SEND;
     bool waiting;
 
     gt_lock_take(&s->lock);
     waiting = op->waiting;
     if (waiting)
-        gt_op_remove(op->kind == GT_OP_SEND || op->kind == GT_OP_CLOSE ? &s->writers : &s->readers, op);
+        gt_op_remove(sending || op->kind == GT_OP_CLOSE ? &s->writers : &s->readers, op);
+    if (waiting && sending && s->settings.send_timeout_close)
+        abort_locked(s);
     gt_lock_drop(&s->lock);
     return waiting;
 }
@@ -207,6 +213,7 @@ static void move(gt_socket *s, gt_poller *poller) {
     if (error != 0) {
         s->host->let_go(s); /* what the poller held */
         gt_input_over(s, error);
+        gt_shut(s); /* whatever exit_on_close says: nobody watches it any more */
     } else {
         gt_poller_again(&s->watch);
     }

@@ -32,19 +32,14 @@ static bool wanted(const gt_socket *s) {
 /* ---- telling and handing out ---- */
 
 bool gt_tell(gt_socket *s, enum gt_message_kind kind, int reason) {
-    gt_message message = {.kind = kind, .reason = reason};
-
-    if (s->host->deliver(s, &message) != GT_CLOSED)
-        return true;
-    gt_begin_close(s);
-    return false;
+    return s->host->deliver(s, &(gt_message){.kind = kind, .reason = reason}) != GT_CLOSED;
 }
 
-bool gt_tell_end(gt_socket *s) {
+bool gt_tell_end(gt_socket *s, int reason) {
     if (s->end_told)
         return true;
     s->end_told = true;
-    return gt_tell(s, GT_TCP_CLOSED, 0);
+    return (reason == GT_CLOSED || gt_tell(s, GT_TCP_ERROR, reason)) && gt_tell(s, GT_TCP_CLOSED, 0);
 }
 
 static void count_message(gt_socket *s) {
@@ -52,7 +47,8 @@ static void count_message(gt_socket *s) {
         s->settings.active = GT_PASSIVE;
     } else if (s->settings.active == GT_ACTIVE_COUNT && --s->settings.count == 0) {
         s->settings.active = GT_PASSIVE;
-        gt_tell(s, GT_TCP_PASSIVE, 0);
+        if (!gt_tell(s, GT_TCP_PASSIVE, 0))
+            gt_begin_close(s);
     }
 }
 
@@ -89,11 +85,7 @@ void gt_input_over(gt_socket *s, int error) {
         gt_answer_all(s, &s->writers, GT_CLOSED);
     }
     if (active(s)) {
-        if (answer != GT_CLOSED && !gt_tell(s, GT_TCP_ERROR, answer))
-            return;
-        if (!gt_tell_end(s))
-            return;
-        if (s->settings.exit_on_close)
+        if (!gt_tell_end(s, answer) || s->settings.exit_on_close)
             gt_shut(s);
         else
             s->read_ended = true;

@@ -48,11 +48,7 @@ static int output_over(gt_socket *s, int error, bool caller) {
     }
     if (s->settings.active != GT_PASSIVE) {
         gt_answer_all(s, &s->writers, answer);
-        if (show && !gt_tell(s, GT_TCP_ERROR, answer))
-            return answer;
-        if (!gt_tell_end(s))
-            return answer;
-        if (s->settings.exit_on_close)
+        if (!gt_tell_end(s, answer) || s->settings.exit_on_close)
             gt_shut(s);
         else
             gt_end(s, 0, 0);

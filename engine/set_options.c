@@ -34,7 +34,8 @@ static int set_active(gt_socket *s, const gt_option *option) {
         return 0;
     }
     settings->active = GT_PASSIVE;
-    gt_tell(s, GT_TCP_PASSIVE, 0);
+    if (!gt_tell(s, GT_TCP_PASSIVE, 0))
+        gt_begin_close(s);
     return 0;
 }
 
@@ -126,17 +127,17 @@ static void after_setting(gt_socket *s) {
     if (s->settings.active == GT_PASSIVE)
         return;
     if (s->state == GT_ENDED) {
-        if (gt_tell_end(s))
-            gt_shut(s);
+        (void)gt_tell_end(s, GT_CLOSED);
+        gt_shut(s);
         return;
     }
     if (s->state != GT_CONNECTED)
         return;
     gt_answer_all(s, &s->readers, -EINVAL);
-    if (s->read_ended)
-        gt_tell_end(s);
-    else
+    if (!s->read_ended)
         gt_pump_input(s);
+    else if (!gt_tell_end(s, GT_CLOSED))
+        gt_begin_close(s);
 }
 
 int gt_set_options(gt_socket *s, const gt_option *options, int count) {

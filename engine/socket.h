@@ -81,17 +81,21 @@ int gt_accept(gt_socket *listener, gt_op *op);
 int gt_recv(gt_socket *socket, gt_op *op);
 /* Puts bytes back, to be read again first. They are copied. */
 int gt_unrecv(gt_socket *socket, const void *bytes, size_t size);
-/* Sends the parts as one packet. op: GT_OP_SEND; it waits while the queue is above its watermarks, as BEHAVIOUR's
- * contract Q has it. When it is cancelled (send_timeout), its bytes stay queued. source is handed to host->hold. */
+/* Sends the parts, any number of them, as one packet. op: GT_OP_SEND; it waits from the high watermark to the low one
+ * (see ARCHITECTURE.md, "A byte's way out"). When it is cancelled, its bytes stay queued. source is handed to
+ * host->hold. */
 int gt_send(gt_socket *socket, const struct iovec *parts, int count, void *source, gt_op *op);
 /* how: SHUT_RD, SHUT_WR or SHUT_RDWR. Writing ends when the queue is empty; returns at once. */
 int gt_shutdown(gt_socket *socket, int how);
 /* Closes: everybody who waits is told GT_CLOSED, the queue is flushed within its bound, the descriptor closed, and
  * then op (GT_OP_CLOSE) is finished. op may be NULL (owner death). 0, too, if it was closed before. */
 int gt_close(gt_socket *socket, gt_op *op);
-/* Closes without flushing. The owner of an active socket gets tcp_closed (send_timeout_close). */
+/* Closes without flushing: everybody who waits is told GT_CLOSED. The owner of an active connection gets tcp_closed; a
+ * passive one is ENDED, and still to be closed. */
 void gt_abort(gt_socket *socket);
-/* Takes back an op: true if it won't be completed, false if it was. */
+/* Takes back an op: true if it won't be completed, false if it was; the op must be the host's to look at in either
+ * case. (A host that knows its ops by other means may search the lists under the socket's lock.) A send is cancelled
+ * when its send_timeout has passed: with send_timeout_close the socket is then aborted. */
 bool gt_cancel(gt_socket *socket, gt_op *op);
 
 /* inet:setopts: all are checked (-EINVAL: nothing applied), then applied in order up to the first failure. */

@@ -354,7 +354,8 @@ typedef struct gentcp_message {
  * order, those of one sender in the order in which they were posted. GENTCP_TIMEOUT: none has come. */
 GENTCP_API int gentcp_receive(gentcp_message *out, int64_t timeout_ms);
 /* The same, of one socket only; all others stay where they are. GENTCP_CLOSED: there is none, and the socket is closed,
- * so that none will come; GENTCP_BADARG: there is none, and no such socket ever was. */
+ * so that none will come (a wait for messages of a socket that isn't the caller's own does not end with it);
+ * GENTCP_BADARG: there is none, and no such socket ever was. */
 GENTCP_API int gentcp_receive_from(gentcp_socket socket, gentcp_message *out, int64_t timeout_ms);
 /* Puts a pointer into a mailbox. From any thread, process or not. Never waits; mailboxes have no bound. What isn't
  * received when the process ends is dropped; the pointer's target is the callers' affair. GENTCP_BADARG: no such

@@ -10,20 +10,13 @@ enum { PARTS_MAX = 1024 }; /* as IOV_MAX of Linux */
 
 /* ---- send ---- */
 
-/* Waits for a send that found the queue too long, as options send_timeout and send_timeout_close have it. */
-static int await_send(gt_csocket *socket, gt_call *call) {
+static int64_t send_timeout(gt_csocket *socket) {
     int64_t timeout_ms;
-    bool close;
-    int error;
 
     gt_lock_take(&socket->engine.lock);
     timeout_ms = socket->engine.settings.send_timeout;
-    close = socket->engine.settings.send_timeout_close;
     gt_lock_drop(&socket->engine.lock);
-    error = gt_await(socket, call, GT_PENDING, gt_deadline_of(timeout_ms));
-    if (error == GT_TIMEOUT && close)
-        gt_abort(&socket->engine);
-    return error;
+    return timeout_ms;
 }
 
 static int send_parts(gentcp_socket handle, const struct iovec *parts, int count, gt_source *source) {
@@ -37,7 +30,7 @@ static int send_parts(gentcp_socket handle, const struct iovec *parts, int count
     if (answer == 0) {
         answer = gt_send(&socket->engine, parts, count, source, &call.op);
         if (answer == GT_PENDING)
-            answer = await_send(socket, &call);
+            answer = gt_await(socket, &call, answer, gt_deadline_of(send_timeout(socket)));
         else if (answer == 0)
             answer = call.status;
     }

@@ -81,9 +81,8 @@ connect_one(IP, Port, Options, Timeout) ->
         {wait, ?SOCKET(Handle) = Socket, Id} ->
             case await(Handle, Id, Timeout) of
                 ok when Timeout =/= 0 -> {ok, Socket};
-                ok -> too_late(Socket);
-                {error, timeout} -> too_late(Socket);
-                {error, _} = Error -> Error
+                {error, Reason} = Error when Timeout =/= 0, Reason =/= timeout -> Error;
+                _ -> too_late(Socket)
             end;
         {error, _} = Error ->
             Error
@@ -162,14 +161,7 @@ send_parts(Handle, Parts) ->
     gentcp_nif:send(Handle, iolist_to_binary(Parts)).
 
 sent(Handle, {wait, Id, Timeout}) ->
-    case await(Handle, Id, Timeout) of
-        {error, timeout} = Error ->
-            _ = gentcp_nif:getopts(Handle, [send_timeout_close]) =:= {ok, [{send_timeout_close, true}]} andalso
-                gentcp_nif:abort(Handle),
-            Error;
-        Result ->
-            Result
-    end;
+    await(Handle, Id, Timeout);
 sent(_Handle, Result) ->
     Result.
 
