@@ -43,3 +43,12 @@ foreach(source IN LISTS test_sources)
         gentcp_test(${name}.poll ${name} GENTCP_POLLER=poll)
     endif()
 endforeach()
+
+# Programs that test/syscalls_test.sh compares.
+file(GLOB echo_sources CONFIGURE_DEPENDS test/echo/*.c)
+foreach(source IN LISTS echo_sources)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(echo_${name} ${source})
+    set_target_properties(echo_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/echo)
+    target_link_libraries(echo_${name} PRIVATE gentcp_static gentcp_flags)
+endforeach()
