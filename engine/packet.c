@@ -1,16 +1,131 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* To add a packet type: its name in enum gt_packet_type, a row in `types`, and a test. */
 #include "engine/packet.h"
 
 #include <errno.h>
 #include <string.h>
 
-static enum gt_packet_result after_header(size_t header, uint64_t length, const gt_framing *framing, size_t size,
-                                          gt_packet *out) {
-    if (length > GT_PACKET_MAX || (framing->max_size != 0 && length > framing->max_size))
+#include "engine/http.h"
+
+/* What a header says: that it takes so many bytes, and so many follow it. header 0: it isn't whole yet. */
+typedef struct announced {
+    size_t header;
+    uint64_t body;
+    size_t padding; /* at the end of the body, and no part of the packet */
+    bool malformed;
+} announced;
+
+typedef announced (*read_header)(const uint8_t *bytes, size_t size);
+
+static uint64_t big_endian(const uint8_t *bytes, size_t size) {
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < size; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+static announced length_header(const uint8_t *bytes, size_t size, size_t width) {
+    return size < width ? (announced){0} : (announced){.header = width, .body = big_endian(bytes, width)};
+}
+
+static announced read_1(const uint8_t *bytes, size_t size) {
+    return length_header(bytes, size, 1);
+}
+
+static announced read_2(const uint8_t *bytes, size_t size) {
+    return length_header(bytes, size, 2);
+}
+
+static announced read_4(const uint8_t *bytes, size_t size) {
+    return length_header(bytes, size, 4);
+}
+
+/* Sun RPC's record marking: the highest bit says that this fragment is the record's last. RFC 5531, section 11. */
+static announced read_sunrm(const uint8_t *bytes, size_t size) {
+    announced found = length_header(bytes, size, 4);
+
+    found.body &= 0x7fffffff;
+    return found;
+}
+
+/* ASN.1 BER, definite lengths of up to 4 bytes: an identifier of one byte or more, then the length. X.690, 8.1. */
+static announced read_asn1(const uint8_t *bytes, size_t size) {
+    size_t at = 1;
+    size_t width;
+
+    if (size < 2)
+        return (announced){0};
+    if ((bytes[0] & 0x1f) == 0x1f) { /* a high tag number goes on while the highest bit is set */
+        while (at < size && (bytes[at] & 0x80) != 0)
+            at++;
+        at++;
+        if (at >= size)
+            return (announced){0};
+    }
+    width = bytes[at] & 0x7f;
+    if ((bytes[at++] & 0x80) == 0)
+        return (announced){.header = at, .body = width};
+    if (size - at < width)
+        return (announced){0};
+    if (width > 4)
+        return (announced){.malformed = true};
+    return (announced){.header = at + width, .body = big_endian(bytes + at, width)};
+}
+
+/* CORBA's GIOP: magic, version, flags (bit 0: little-endian), type, size. */
+static announced read_cdr(const uint8_t *bytes, size_t size) {
+    static const uint8_t reversed[] = {11, 10, 9, 8};
+    uint8_t body[4];
+
+    if (size < 12)
+        return (announced){0};
+    if (memcmp(bytes, "GIOP", 4) != 0)
+        return (announced){.malformed = true};
+    for (int i = 0; i < 4; i++)
+        body[i] = (bytes[6] & 1) != 0 ? bytes[reversed[i]] : bytes[8 + i];
+    return (announced){.header = 12, .body = big_endian(body, 4)};
+}
+
+/* FastCGI: version 1, type, request, content length, padding length, reserved. FastCGI specification 1.0, 3.3. */
+static announced read_fcgi(const uint8_t *bytes, size_t size) {
+    if (size < 8)
+        return (announced){0};
+    if (bytes[0] != 1)
+        return (announced){.malformed = true};
+    return (announced){.header = 8, .body = big_endian(bytes + 4, 2) + bytes[6], .padding = bytes[6]};
+}
+
+/* TPKT: version 3, reserved, length of the whole packet. RFC 1006, section 6. */
+static announced read_tpkt(const uint8_t *bytes, size_t size) {
+    if (size < 4)
+        return (announced){0};
+    if (bytes[0] != 3 || big_endian(bytes + 2, 2) < 4)
+        return (announced){.malformed = true};
+    return (announced){.header = 4, .body = big_endian(bytes + 2, 2) - 4};
+}
+
+static const struct packet_type {
+    read_header read; /* NULL: the type has no header */
+    bool strip;       /* the header isn't a part of the packet; gt_packet_header writes one */
+} types[GT_PACKET_TYPES] = {
+    [GT_PACKET_1] = {read_1, true},        [GT_PACKET_2] = {read_2, true},          [GT_PACKET_4] = {read_4, true},
+    [GT_PACKET_ASN1] = {read_asn1, false}, [GT_PACKET_SUNRM] = {read_sunrm, false}, [GT_PACKET_CDR] = {read_cdr, false},
+    [GT_PACKET_FCGI] = {read_fcgi, false}, [GT_PACKET_TPKT] = {read_tpkt, false},
+};
+
+static enum gt_packet_result with_header(const gt_framing *framing, const struct packet_type *type,
+                                         const uint8_t *bytes, size_t size, gt_packet *out) {
+    announced found = type->read(bytes, size);
+
+    if (found.malformed || found.header + found.body > GT_PACKET_MAX ||
+        (framing->max_size != 0 && found.body > framing->max_size))
         return GT_PACKET_TOO_LARGE;
-    out->start = header;
-    out->size = (size_t)length;
-    out->total = header + (size_t)length;
+    if (found.header == 0)
+        return GT_PACKET_INCOMPLETE;
+    out->total = found.header + (size_t)found.body;
+    out->start = type->strip ? found.header : 0;
+    out->size = out->total - out->start - found.padding;
     return size < out->total ? GT_PACKET_INCOMPLETE : GT_PACKET_DONE;
 }
 
@@ -30,28 +145,40 @@ static enum gt_packet_result line(const gt_framing *framing, const uint8_t *byte
     return GT_PACKET_DONE;
 }
 
+/* A line of http, as long as packet_size if that is given, else as the buffer. */
+static enum gt_packet_result http(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out) {
+    bool in_headers = framing->in_headers || framing->type == GT_PACKET_HTTPH || framing->type == GT_PACKET_HTTPH_BIN;
+    size_t limit = framing->max_size != 0 ? framing->max_size : framing->line_size;
+    /* One byte more tells whether a header field goes on. */
+    size_t length = gt_http_line(bytes, size <= limit ? size : limit + 1, in_headers);
+
+    if (length > limit || (length == 0 && size > limit))
+        return GT_PACKET_TOO_LARGE;
+    if (length == 0)
+        return size == limit && bytes[size - 1] != '\n' ? GT_PACKET_TOO_LARGE : GT_PACKET_INCOMPLETE;
+    out->size = length;
+    out->total = length;
+    return GT_PACKET_DONE;
+}
+
 enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out) {
     *out = (gt_packet){0};
     if (size == 0)
         return GT_PACKET_INCOMPLETE;
     switch (framing->type) {
-    case GT_PACKET_1:
-        return after_header(1, bytes[0], framing, size, out);
-    case GT_PACKET_2:
-        if (size < 2)
-            return GT_PACKET_INCOMPLETE;
-        return after_header(2, (uint64_t)bytes[0] << 8 | bytes[1], framing, size, out);
-    case GT_PACKET_4:
-        if (size < 4)
-            return GT_PACKET_INCOMPLETE;
-        return after_header(4, (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3],
-                            framing, size, out);
-    case GT_PACKET_LINE:
-        return line(framing, bytes, size, out);
-    default:
+    case GT_PACKET_RAW:
         out->size = size;
         out->total = size;
         return GT_PACKET_DONE;
+    case GT_PACKET_LINE:
+        return line(framing, bytes, size, out);
+    case GT_PACKET_HTTP:
+    case GT_PACKET_HTTPH:
+    case GT_PACKET_HTTP_BIN:
+    case GT_PACKET_HTTPH_BIN:
+        return http(framing, bytes, size, out);
+    default:
+        return with_header(framing, &types[framing->type], bytes, size, out);
     }
 }
 

@@ -14,16 +14,26 @@ enum gt_packet_type {
     GT_PACKET_1,   /* a header of 1, 2 or 4 bytes, big-endian, holds the length of what follows */
     GT_PACKET_2,
     GT_PACKET_4,
-    GT_PACKET_LINE, /* up to and with the delimiter */
+    GT_PACKET_LINE,  /* up to and with the delimiter */
+    GT_PACKET_ASN1,  /* ASN.1 BER; these five: packets that tell their own length, delivered with their header */
+    GT_PACKET_SUNRM, /* Sun RPC record marking */
+    GT_PACKET_CDR,   /* CORBA GIOP 1.1 */
+    GT_PACKET_FCGI,  /* FastCGI */
+    GT_PACKET_TPKT,  /* RFC 1006 */
+    GT_PACKET_HTTP,  /* a line of HTTP/1 at a time, read by engine/http.h; _BIN: its strings are binaries, for hosts */
+    GT_PACKET_HTTPH, /* header fields only */
+    GT_PACKET_HTTP_BIN,
+    GT_PACKET_HTTPH_BIN,
     GT_PACKET_TYPES
 };
 
-/* Headers above this are refused: OTP keeps lengths in an int and a header's room beside it. */
-#define GT_PACKET_MAX ((uint64_t)INT32_MAX - 4)
+/* A packet that takes more of the stream than this is refused, its header included: OTP keeps lengths in an int. */
+#define GT_PACKET_MAX ((uint64_t)INT32_MAX)
 
 typedef struct gt_framing {
     uint8_t type;       /* gt_packet_type */
     uint8_t delimiter;  /* of GT_PACKET_LINE */
+    bool in_headers;    /* of GT_PACKET_HTTP: header fields are expected; from gt_http.in_headers of the line before */
     uint32_t max_size;  /* option packet_size: a longer packet is an error; 0: GT_PACKET_MAX */
     uint32_t line_size; /* a line without a delimiter so far is delivered in pieces of this size; not 0 */
 } gt_framing;
