@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/http.h"
 #include "engine/options.h"
 
 typedef struct gt_socket gt_socket;
@@ -28,6 +29,7 @@ typedef struct gt_data {
     /* NULL: the bytes are lent until the callback returns: copy them. Otherwise they lie in this buffer and fill at
      * least half of it; a callback that returns success takes it over. */
     gt_buffer *buffer;
+    const gt_http *http; /* packet types http…: what the line says; lent as well. Else NULL */
 } gt_data;
 
 /* Bytes in the send queue. The host puts its own fields behind these. */

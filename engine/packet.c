@@ -147,10 +147,9 @@ static enum gt_packet_result line(const gt_framing *framing, const uint8_t *byte
 
 /* A line of http, as long as packet_size if that is given, else as the buffer. */
 static enum gt_packet_result http(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out) {
-    bool in_headers = framing->in_headers || framing->type == GT_PACKET_HTTPH || framing->type == GT_PACKET_HTTPH_BIN;
     size_t limit = framing->max_size != 0 ? framing->max_size : framing->line_size;
     /* One byte more tells whether a header field goes on. */
-    size_t length = gt_http_line(bytes, size <= limit ? size : limit + 1, in_headers);
+    size_t length = gt_http_line(bytes, size <= limit ? size : limit + 1, gt_packet_in_headers(framing));
 
     if (length > limit || (length == 0 && size > limit))
         return GT_PACKET_TOO_LARGE;
@@ -172,12 +171,9 @@ enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *b
         return GT_PACKET_DONE;
     case GT_PACKET_LINE:
         return line(framing, bytes, size, out);
-    case GT_PACKET_HTTP:
-    case GT_PACKET_HTTPH:
-    case GT_PACKET_HTTP_BIN:
-    case GT_PACKET_HTTPH_BIN:
-        return http(framing, bytes, size, out);
     default:
+        if (gt_packet_is_http(framing->type))
+            return http(framing, bytes, size, out);
         return with_header(framing, &types[framing->type], bytes, size, out);
     }
 }

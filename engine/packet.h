@@ -50,6 +50,15 @@ typedef struct gt_packet {
     size_t total; /* and with framing take this much of the stream */
 } gt_packet;
 
+static inline bool gt_packet_is_http(uint8_t type) {
+    return type >= GT_PACKET_HTTP && type <= GT_PACKET_HTTPH_BIN;
+}
+
+/* Whether the next line is a header field: http once its first line was read, httph always. */
+static inline bool gt_packet_in_headers(const gt_framing *framing) {
+    return framing->in_headers || framing->type == GT_PACKET_HTTPH || framing->type == GT_PACKET_HTTPH_BIN;
+}
+
 /* Looks for the first packet in bytes[0..size). GT_PACKET_RAW: all that is there, incomplete if nothing is. */
 enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out);
 

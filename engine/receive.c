@@ -124,6 +124,21 @@ static enum gt_packet_result next_packet(const gt_socket *s, const uint8_t *byte
     return gt_packet_next(&s->settings.framing, bytes, size < limit ? size : limit, out);
 }
 
+/* The same for bytes that are lent; a line of http is read on its way. */
+static bool hand_out_lent(gt_socket *s, const uint8_t *bytes, size_t size) {
+    gt_data data = {.bytes = bytes, .size = size};
+    gt_http http;
+
+    if (!gt_packet_is_http(s->settings.framing.type))
+        return hand_out(s, &data);
+    gt_http_parse(bytes, size, gt_packet_in_headers(&s->settings.framing), &http);
+    data.http = &http;
+    if (!hand_out(s, &data))
+        return false;
+    s->settings.framing.in_headers = http.in_headers;
+    return true;
+}
+
 /* Hands out the packets at the front of lent bytes, while somebody wants them. Returns how many bytes were taken;
  * missing: how many more the next packet needs, if that is known, else 0. */
 static size_t serve(gt_socket *s, const uint8_t *bytes, size_t size, size_t *missing) {
@@ -142,7 +157,7 @@ static size_t serve(gt_socket *s, const uint8_t *bytes, size_t size, size_t *mis
                 *missing = packet.total - (size - taken);
             break;
         }
-        if (!hand_out(s, &(gt_data){.bytes = bytes + taken + packet.start, .size = packet.size}))
+        if (!hand_out_lent(s, bytes + taken + packet.start, packet.size))
             break;
         taken += packet.total;
     }
@@ -156,7 +171,8 @@ static bool give_buffer(gt_socket *s) {
     size_t from = s->input_from, to = s->input_to;
     gt_packet packet;
 
-    if (!wanted(s) || to - from < DIRECT_BYTES || to - from < buffer->size / 2)
+    if (!wanted(s) || to - from < DIRECT_BYTES || to - from < buffer->size / 2 ||
+        gt_packet_is_http(s->settings.framing.type))
         return false;
     if (next_packet(s, buffer->bytes + from, to - from, &packet) != GT_PACKET_DONE || packet.total != to - from)
         return false;

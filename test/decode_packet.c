@@ -71,10 +71,9 @@ static void answer(const uint8_t *request, size_t size) {
         printf("error\n");
         break;
     default:
-        if (framing.type >= GT_PACKET_HTTP) {
+        if (gt_packet_is_http(framing.type)) {
             gt_http http;
-            bool in_headers = framing.type == GT_PACKET_HTTPH || framing.type == GT_PACKET_HTTPH_BIN;
-            gt_http_parse(bytes, packet.size, in_headers, &http);
+            gt_http_parse(bytes, packet.size, gt_packet_in_headers(&framing), &http);
             printf("http %zu", packet.total);
             print_http(&http);
             printf("\n");
