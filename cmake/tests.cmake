@@ -52,3 +52,7 @@ foreach(source IN LISTS echo_sources)
     set_target_properties(echo_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/echo)
     target_link_libraries(echo_${name} PRIVATE gentcp_static gentcp_flags)
 endforeach()
+# The framing alone, for test/decode_packet_test.sh.
+add_executable(decode_packet test/decode/decode_packet.c)
+set_target_properties(decode_packet PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/decode)
+target_link_libraries(decode_packet PRIVATE gentcp_internal gentcp_flags)

@@ -1,6 +1,6 @@
 #!/usr/bin/env escript
 %% SPDX-License-Identifier: Apache-2.0
-%% Framing against erlang:decode_packet/3, on a corpus and on random input: decode_packet_test.escript PROGRAM.
+%% Framing against erlang:decode_packet/3, on a corpus and on random input: compare.escript PROGRAM.
 -mode(compile).
 
 types() ->
@@ -9,7 +9,7 @@ types() ->
 main([Program]) ->
     rand:seed(exsss, {1, 2, 3}),
     Port = open_port({spawn_executable, Program}, [binary, {line, 1 bsl 21}, use_stdio]),
-    Count = case os:getenv("GENTCP_TEST_SCALE") of false -> 100; Scale -> list_to_integer(Scale) end * 2000,
+    Count = case os:getenv("GENTCP_TEST_SCALE") of false -> 100; Scale -> list_to_integer(Scale) end * 500,
     Corpus = [{T, B, 0, 0} || T <- types(), B <- corpus()],
     Cases = Corpus ++ [random_case() || _ <- lists:seq(1, Count)],
     Kinds = lists:foldl(fun(Case, Seen) -> maps:update_with(compare(Port, Case), fun(N) -> N + 1 end, 1, Seen) end,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's framing as a filter, for decode_packet_test.sh: a request a packet on standard input (its length in 4
+/* The engine's framing as a filter, for compare.escript: a request a packet on standard input (its length in 4
  * bytes, then type, delimiter, packet_size, line_length (4 bytes each, big-endian), the bytes), a line of text on
  * standard output:
  *
