@@ -159,6 +159,7 @@ static void unknown_names_are_nxdomain(void **state) {
     assert_int_equal(connect_status("again.test", 1, NULL, SOON), GENTCP_NXDOMAIN);
     assert_int_equal(connect_status(endless, 1, NULL, SOON), GENTCP_NXDOMAIN);
     assert_int_equal(connect_status("::1", 1, gentcp_options(GENTCP_FAMILY(AF_INET)), SOON), GENTCP_NXDOMAIN);
+    assert_int_equal(connect_status("::1", 1, gentcp_options(GENTCP_IP("127.0.0.1")), SOON), GENTCP_NXDOMAIN);
     assert_int_equal(connect_status("memory.test", 1, NULL, SOON), -ENOMEM);
 }
 
