@@ -197,6 +197,34 @@ static void round_trips_go_on_beside_a_flood(void **state) {
     assert_true(flooded > 0);
 }
 
+/* A process that posts to itself whatever it takes out. */
+static void a_mailbox_that_is_never_empty_does_not_delay_a_socket(void **state) {
+    enum { POSTS = 10, MOST = 1000 };
+    gentcp_message message;
+    gentcp_socket quiet;
+    gentcp_pid self;
+    int peer = connect_plain(NULL, &quiet);
+
+    (void)state;
+    assert_ok(gentcp_self(&self));
+    for (int i = 0; i < POSTS; i++)
+        assert_ok(gentcp_post(self, NULL));
+    for (int i = 0; i < scaled(100); i++) {
+        int posts = 0;
+        plain_say(peer, "ping");
+        for (;;) {
+            assert_ok(gentcp_receive(&message, SOON));
+            if (message.kind == GENTCP_TCP)
+                break;
+            assert_ok(gentcp_post(self, NULL));
+            assert_in_range(++posts, 1, MOST);
+        }
+        gentcp_data_release(&message.data);
+    }
+    assert_ok(gentcp_close(quiet));
+    close(peer);
+}
+
 /* ---- peers that don't read ---- */
 
 enum { BLOCKED = 3 };
@@ -311,6 +339,7 @@ int main(void) {
         TEST(a_flood_of_small_packets_does_not_delay_another_socket),
         TEST(many_floods_delay_another_socket_by_a_turn_each),
         TEST(round_trips_go_on_beside_a_flood),
+        TEST(a_mailbox_that_is_never_empty_does_not_delay_a_socket),
         TEST(a_peer_that_does_not_read_holds_up_only_its_sender),
         TEST(a_sender_that_waits_still_gets_its_messages),
         TEST(a_socket_whose_owner_waits_in_a_send_serves_other_threads),

@@ -164,7 +164,7 @@ static void hand_over(gentcp_socket socket, unsigned *seed) {
     else if (error == 0)
         handed_over += to.id != self.id;
     else
-        thread_assert(!"handed over or too late");
+        thread_assert(false && "handed over or too late");
 }
 
 /* What a process does with a message, and then with the stream. False: all streams have ended. */
@@ -207,7 +207,7 @@ static stream *stream_of(gentcp_socket socket) {
         if (streams[i].socket == socket.id)
             return &streams[i];
     }
-    thread_assert(!"a message of a stream");
+    thread_assert(false && "a message of a stream");
     return NULL;
 }
 
@@ -350,7 +350,7 @@ static bool hand_over_to_mortal(mortal *m) {
         while (came < strlen("before and after")) {
             assert_ok(gentcp_receive_from(socket, &message, SOON));
             assert_int_equal(message.kind, GENTCP_TCP);
-            assert_memory_equal(message.data.bytes, "before and after" + came, message.data.size);
+            assert_memory_equal(message.data.bytes, &"before and after"[came], message.data.size);
             came += message.data.size;
             gentcp_data_release(&message.data);
         }
@@ -376,6 +376,49 @@ static void a_hand_over_to_a_process_that_is_ending_happens_or_does_not(void **s
     }
     print_message("%d of %d hand-overs came in time\n", happened, rounds);
     assert_true(happened > 0 && happened < rounds);
+}
+
+/* An owner that gives its socket to the test, is busy with something else, and ends. */
+typedef struct giver {
+    gentcp_pid to;
+    gentcp_socket socket;
+    int peer;
+    sem_t given, may_end;
+} giver;
+
+static void *give_away(void *argument) {
+    giver *g = argument;
+
+    g->peer = connect_plain(NULL, &g->socket);
+    thread_assert(gentcp_controlling_process(g->socket, g->to) == 0);
+    thread_assert(sem_post(&g->given) == 0);
+    while (sem_wait(&g->may_end) != 0) {
+    }
+    return NULL;
+}
+
+static void a_socket_does_not_depend_on_whom_it_belonged_to(void **state) {
+    giver g;
+    pthread_t thread;
+
+    (void)state;
+    assert_ok(gentcp_self(&g.to));
+    assert_ok(sem_init(&g.given, 0, 0));
+    assert_ok(sem_init(&g.may_end, 0, 0));
+    assert_ok(pthread_create(&thread, NULL, give_away, &g));
+    while (sem_wait(&g.given) != 0) {
+    }
+    plain_say(g.peer, "while that is busy");
+    assert_tcp(g.socket, "while that is busy");
+    assert_ok(sem_post(&g.may_end));
+    assert_ok(pthread_join(thread, NULL));
+    plain_say(g.peer, "and after its end");
+    assert_tcp(g.socket, "and after its end");
+    assert_ok(gentcp_send(g.socket, "too", 3));
+    assert_plain_reads(g.peer, "too");
+    assert_ok(sem_destroy(&g.given));
+    assert_ok(sem_destroy(&g.may_end));
+    close(g.peer);
 }
 
 /* An owner with a connection under traffic. */
@@ -417,6 +460,7 @@ int main(void) {
         TEST(streams_go_on_exactly_through_ten_thousand_hand_overs),
         TEST(a_hand_over_to_an_ended_process_changes_nothing),
         TEST(a_hand_over_to_a_process_that_is_ending_happens_or_does_not),
+        TEST(a_socket_does_not_depend_on_whom_it_belonged_to),
         TEST(an_owner_that_ends_under_traffic_closes_its_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
