@@ -248,9 +248,9 @@ static void preset(gt_socket *s, const gt_option *option) {
 void gt_settings_init(gt_socket *s) {
     s->settings.linger = -1;
     s->settings.high = UINT32_MAX; /* so that the rows' order doesn't let one watermark drag the other */
-    for (uint16_t i = 0; i < GT_OPTIONS; i++) {
+    for (int i = 0; i < GT_OPTIONS; i++) {
         if (gt_option_rows[i].owner == GT_OF_ENGINE)
-            preset(s, &(gt_option){.name = i, .number = gt_option_rows[i].fallback});
+            preset(s, &(gt_option){.name = (uint16_t)i, .number = gt_option_rows[i].fallback});
     }
     for (int i = 0; i < s->host->default_count; i++)
         preset(s, &s->host->defaults[i]);

@@ -135,10 +135,12 @@ int gt_process_self(gt_process **out) {
 
 int gt_process_get(gentcp_pid pid, gt_process **out) {
     gt_process *process;
+    gt_slot *slot;
     bool alive;
 
-    if (gt_table_get(&processes, pid.id, &process) != 0)
+    if (gt_table_get(&processes, pid.id, &slot) != 0)
         return GT_BADARG;
+    process = (gt_process *)slot;
     pthread_mutex_lock(&process->lock);
     alive = process->alive;
     pthread_mutex_unlock(&process->lock);

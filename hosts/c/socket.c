@@ -16,7 +16,12 @@ gt_csocket *gt_csocket_new(gt_process *owner) {
 }
 
 int gt_csocket_get(gentcp_socket handle, gt_csocket **out) {
-    return gt_table_get(&sockets, handle.id, out);
+    gt_slot *slot;
+    int error = gt_table_get(&sockets, handle.id, &slot);
+
+    if (error == 0)
+        *out = (gt_csocket *)slot;
+    return error;
 }
 
 void gt_csocket_keep(gt_csocket *socket) {

@@ -69,7 +69,7 @@ void gt_slot_enter(gt_slot *slot) {
     atomic_store_explicit(&slot->word, word | 1, memory_order_release);
 }
 
-int gt_table_get(gt_table *table, uint64_t id, void *out_pointer) {
+int gt_table_get(gt_table *table, uint64_t id, gt_slot **out) {
     uint32_t index = (uint32_t)id;
     uint32_t generation = generation_of(id);
     gt_slot *slot;
@@ -86,7 +86,7 @@ int gt_table_get(gt_table *table, uint64_t id, void *out_pointer) {
             return GT_CLOSED;
     } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word + 1, memory_order_acquire,
                                                     memory_order_relaxed));
-    memcpy(out_pointer, &slot, sizeof slot);
+    *out = slot;
     return 0;
 }
 

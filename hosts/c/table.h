@@ -43,7 +43,7 @@ void *gt_table_new(gt_table *table);
 /* The object is complete: its maker has a reference to it, and handles reach it. */
 void gt_slot_enter(gt_slot *slot);
 /* Takes a reference to a handle's object. 0; GT_CLOSED: it is no more; GT_BADARG: it never was. */
-int gt_table_get(gt_table *table, uint64_t id, void *out_pointer);
+int gt_table_get(gt_table *table, uint64_t id, gt_slot **out);
 /* Another reference, by whoever has one. */
 void gt_slot_keep(gt_slot *slot);
 /* Drops a reference. True: it was the last; the caller finishes the object and calls gt_table_free. */
