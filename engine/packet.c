@@ -26,7 +26,9 @@ static uint64_t big_endian(const uint8_t *bytes, size_t size) {
 }
 
 static announced length_header(const uint8_t *bytes, size_t size, size_t width) {
-    return size < width ? (announced){0} : (announced){.header = width, .body = big_endian(bytes, width)};
+    if (size < width)
+        return (announced){0};
+    return (announced){.header = width, .body = big_endian(bytes, width)};
 }
 
 static announced read_1(const uint8_t *bytes, size_t size) {

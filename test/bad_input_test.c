@@ -379,13 +379,11 @@ static void a_line_without_an_end_costs_no_more_than_its_pieces(void **state) {
 }
 
 static void all_memory_is_given_back(void **state) {
-    size_t before;
-
     (void)state;
     for (int i = 0; i < 2; i++) { /* what is kept for ever, is there after the first round */
         pair p = connect_pair(NULL);
         gentcp_message message;
-        before = atomic_load(&held);
+        size_t before = atomic_load(&held);
         for (int j = 0; j < 50; j++) {
             pair more = connect_pair(NULL);
             assert_ok(gentcp_send(more.here, "to be read", 10));

@@ -69,7 +69,6 @@ static int receive_size(gentcp_socket socket, size_t length, size_t expected) {
 
 static int transfer(gentcp_socket here, gentcp_socket there) {
     enum { LARGE = 3 * 1024 * 1024 };
-    static char bytes[LARGE];
     int status = gentcp_send(here, "small", 5);
 
     if (status == 0)
@@ -81,6 +80,7 @@ static int transfer(gentcp_socket here, gentcp_socket there) {
     if (status == 0)
         status = receive_size(there, 3, 3);
     if (status == 0) {
+        static char bytes[LARGE];
         status = gentcp_send(here, bytes, LARGE); /* most of it is queued */
         if (status == 0 || status == GENTCP_TIMEOUT)
             status = receive_size(there, LARGE, LARGE);
@@ -113,7 +113,7 @@ static int post_to_self(void) {
 }
 
 static int bit_of_everything(call *c) {
-    gentcp_socket listener, here, there;
+    gentcp_socket listener, here = {0}, there = {0};
     uint16_t port;
     int status = post_to_self();
 

@@ -50,11 +50,13 @@ static void await_at_gate(int count) {
 
 static struct addrinfo *info_of(const char *address) {
     struct addrinfo *info = calloc(1, sizeof *info + sizeof(struct sockaddr_in6));
-    struct sockaddr_in *in = (struct sockaddr_in *)(void *)(info + 1);
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)(info + 1);
+    struct sockaddr_in *in;
+    struct sockaddr_in6 *in6;
 
     if (info == NULL)
         abort();
+    in = (struct sockaddr_in *)(void *)(info + 1);
+    in6 = (struct sockaddr_in6 *)(void *)(info + 1);
     info->ai_canonname = made_here;
     info->ai_addr = (struct sockaddr *)(info + 1);
     if (inet_pton(AF_INET, address, &in->sin_addr) == 1) {

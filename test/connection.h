@@ -281,11 +281,11 @@ static inline bool is_asleep(pid_t thread) {
 
 /* Starts a call, and returns when it waits, or is finished. */
 static inline void start(call *c) {
-    int asleep = 0;
+    int seen_asleep = 0;
 
     assert_ok(pthread_create(&c->thread, NULL, call_main, c));
-    while (atomic_load(&c->id) != -1 && asleep < 3) { /* more than once: it may have slept on its way there */
-        asleep = atomic_load(&c->id) > 0 && is_asleep(c->id) ? asleep + 1 : 0;
+    while (atomic_load(&c->id) != -1 && seen_asleep < 3) { /* more than once: it may have slept on its way there */
+        seen_asleep = atomic_load(&c->id) > 0 && is_asleep(c->id) ? seen_asleep + 1 : 0;
         sched_yield();
     }
 }
@@ -306,15 +306,15 @@ static inline int make_recv(call *c) {
 /* Reads length bytes from the plain socket, compares them with bytes unless that is NULL, and answers "read". */
 static inline int make_read(call *c) {
     char got[16 * 1024];
-    size_t left = c->length;
+    size_t rest = c->length;
 
-    while (left > 0) {
-        size_t part = left < sizeof got ? left : sizeof got;
+    while (rest > 0) {
+        size_t part = rest < sizeof got ? rest : sizeof got;
         if (plain_read(c->peer, got, part, SOON) != part)
             return -1;
-        if (c->bytes != NULL && memcmp(got, (const char *)c->bytes + (c->length - left), part) != 0)
+        if (c->bytes != NULL && memcmp(got, (const char *)c->bytes + (c->length - rest), part) != 0)
             return -2;
-        left -= part;
+        rest -= part;
     }
     return send(c->peer, "read", 4, MSG_NOSIGNAL) == 4 ? 0 : -3;
 }

@@ -164,7 +164,7 @@ static void hand_over(gentcp_socket socket, unsigned *seed) {
     else if (error == 0)
         handed_over += to.id != self.id;
     else
-        thread_assert(false && "handed over or too late");
+        thread_fail("handed over or too late");
 }
 
 /* What a process does with a message, and then with the stream. False: all streams have ended. */
@@ -207,7 +207,7 @@ static stream *stream_of(gentcp_socket socket) {
         if (streams[i].socket == socket.id)
             return &streams[i];
     }
-    thread_assert(false && "a message of a stream");
+    thread_fail("a message of a stream");
     return NULL;
 }
 

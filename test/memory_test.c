@@ -37,10 +37,11 @@ static void *counting_allocate(size_t size) {
 }
 
 static void counting_release(void *memory) {
-    head *block = (head *)memory - 1;
+    head *block;
 
     if (memory == NULL)
         return;
+    block = (head *)memory - 1;
     blocks--;
     bytes -= (long)block->size;
     free(block);

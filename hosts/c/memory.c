@@ -56,13 +56,14 @@ int gentcp_configure(const gentcp_config *config) {
 }
 
 static const gt_backend *choose_backend(enum gentcp_poller wish) {
-    const char *name = secure_getenv("GENTCP_POLLER");
-
-    if (wish == GENTCP_POLLER_ANY && name != NULL && strcmp(name, "poll") == 0)
-        wish = GENTCP_POLLER_POLL;
 #ifdef __linux__
-    if (wish != GENTCP_POLLER_POLL)
+    const char *name = secure_getenv("GENTCP_POLLER");
+    bool poll_by_name = name != NULL && strcmp(name, "poll") == 0;
+
+    if (wish == GENTCP_POLLER_EPOLL || (wish == GENTCP_POLLER_ANY && !poll_by_name))
         return &gt_backend_epoll;
+#else
+    (void)wish;
 #endif
     return &gt_backend_poll;
 }

@@ -56,9 +56,8 @@ void *gt_table_new(gt_table *table) {
     if (slot == NULL)
         return NULL;
     memset(slot + 1, 0, table->item_size - sizeof *slot);
-    generation = generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed)) + 1;
-    if (generation == 0) /* went round: {0} must stay a handle that never was */
-        generation = 1;
+    generation = generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed));
+    generation = generation < UINT32_MAX ? generation + 1 : 1; /* not 0: {0} must stay a handle that never was */
     atomic_store_explicit(&slot->word, (uint64_t)generation << 32, memory_order_relaxed);
     return slot;
 }
