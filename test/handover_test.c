@@ -138,7 +138,7 @@ static int check_data(stream *s, const gentcp_data *data) {
 }
 
 static void take_data(stream *s, const gentcp_data *data) {
-    thread_assert(!(s->passive_due));
+    thread_assert(!s->passive_due);
     if (s->mode != MODE_TRUE)
         thread_assert(s->messages-- > 0);
     s->passive_due = s->mode == MODE_N && s->messages == 0;
@@ -147,9 +147,9 @@ static void take_data(stream *s, const gentcp_data *data) {
 }
 
 static void take_end(stream *s) {
-    thread_assert(!(s->passive_due));
+    thread_assert(!s->passive_due);
     thread_assert(s->mode == MODE_TRUE || s->messages > 0);
-    thread_assert(s->next == s->raw ? s->sent * RAW_UNIT : s->sent);
+    thread_assert(s->next == (s->raw ? s->sent * RAW_UNIT : s->sent));
 }
 
 /* Gives the stream to anybody. From then on it isn't touched here any more. */
