@@ -70,13 +70,13 @@ check-sanitizers: check-asan check-tsan
 
 check-asan:
 	@tools/deps test
-	$(configure) -B build/asan -DGENTCP_SANITIZE=address,undefined -DGENTCP_EXAMPLES=OFF
+	$(configure) -B build/asan -DGENTCP_SANITIZE=address,undefined -DGENTCP_EXAMPLES=OFF -DGENTCP_TEST_TIMEOUT=300
 	$(build) build/asan -j $(JOBS)
 	GENTCP_TEST_SCALE=$(SCALE) test/run build/asan c
 
 check-tsan:
 	@tools/deps test
-	$(configure) -B build/tsan -DGENTCP_SANITIZE=thread -DGENTCP_EXAMPLES=OFF
+	$(configure) -B build/tsan -DGENTCP_SANITIZE=thread -DGENTCP_EXAMPLES=OFF -DGENTCP_TEST_TIMEOUT=300
 	$(build) build/tsan -j $(JOBS)
 	GENTCP_TEST_SCALE=$(SCALE) $(fixed_addresses) test/run build/tsan c
 
@@ -85,7 +85,7 @@ valgrind:
 	$(configure) -B build/valgrind -DGENTCP_EXAMPLES=OFF -DGENTCP_TEST_TIMEOUT=300 \
 	    '-DGENTCP_TEST_LAUNCHER=valgrind;--quiet;--leak-check=full;--errors-for-leak-kinds=definite,indirect;--error-exitcode=99'
 	$(build) build/valgrind -j $(JOBS)
-	GENTCP_TEST_SCALE=$(SCALE) test/run build/valgrind c
+	GENTCP_TEST_SCALE=2 test/run build/valgrind c
 
 install:
 	@tools/deps build
