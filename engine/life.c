@@ -219,6 +219,45 @@ static void move(gt_socket *s, gt_poller *poller) {
     }
 }
 
+int gt_pause(gt_socket *s) {
+    int error = 0;
+
+    gt_lock_take(&s->lock);
+    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+        error = GT_CLOSED;
+    else
+        s->paused = true;
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+/* In the order in which they can have come about. */
+static void resume(gt_socket *s) {
+    static const enum gt_message_kind kinds[] = {GT_TCP_PASSIVE, GT_TCP_ERROR, GT_TCP_CLOSED};
+    unsigned held = s->held_messages;
+    bool alive = true;
+
+    s->paused = false;
+    s->held_messages = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if ((held & 1U << kinds[i]) != 0)
+            alive = alive && gt_tell(s, kinds[i], kinds[i] == GT_TCP_ERROR ? s->held_reason : 0);
+    }
+    if (s->state != GT_CONNECTED)
+        return;
+    if (alive)
+        gt_pump_input(s);
+    else
+        gt_begin_close(s);
+}
+
+void gt_resume(gt_socket *s) {
+    gt_lock_take(&s->lock);
+    if (s->paused)
+        resume(s);
+    gt_lock_drop(&s->lock);
+}
+
 int gt_reown(gt_socket *s, const void *from, const void *to, gt_poller *poller) {
     int error;
 
@@ -229,6 +268,8 @@ int gt_reown(gt_socket *s, const void *from, const void *to, gt_poller *poller) 
         error = s->host->reown(s, from, to);
     if (error == 0 && poller != s->poller)
         move(s, poller);
+    if (error == 0 && s->paused)
+        resume(s);
     gt_lock_drop(&s->lock);
     return error;
 }

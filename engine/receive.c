@@ -26,12 +26,18 @@ static bool active(const gt_socket *s) {
 }
 
 static bool wanted(const gt_socket *s) {
-    return s->state == GT_CONNECTED && !s->read_ended && (active(s) || s->readers.first != NULL);
+    return s->state == GT_CONNECTED && !s->read_ended && (active(s) ? !s->paused : s->readers.first != NULL);
 }
 
 /* ---- telling and handing out ---- */
 
 bool gt_tell(gt_socket *s, enum gt_message_kind kind, int reason) {
+    if (s->paused) {
+        s->held_messages |= (uint8_t)(1U << kind);
+        if (kind == GT_TCP_ERROR)
+            s->held_reason = reason;
+        return true;
+    }
     return s->host->deliver(s, &(gt_message){.kind = kind, .reason = reason}) != GT_CLOSED;
 }
 

@@ -48,21 +48,24 @@ struct gt_socket {
     size_t input_from, input_to;
     gt_segment *output; /* to be sent, in order */
     gt_segment **output_end;
-    size_t output_size;   /* bytes in all of it */
-    int64_t flush_at;     /* CLOSING: gives up at this moment, unless there is progress, */
-    int64_t flush_limit;  /* and at this one in any case */
-    int parked_fd;        /* LISTENING: accepted, but the caller was gone: for the next one; -1: none */
-    int owe_recv;         /* ENDED: what the next recv answers, once; 0: nothing is owed */
-    int owe_send;         /* ENDED: likewise for send */
-    uint8_t state;        /* gt_state */
-    uint8_t read_shift;   /* adaptive size of a read: 1 << read_shift */
-    bool drained : 1;     /* the last read came back short, and no edge since */
-    bool hung_up : 1;     /* GT_HANGUP was seen: never skip a read any more */
-    bool read_ended : 1;  /* the end was read; the socket lives on (exit_on_close false) */
-    bool end_told : 1;    /* the owner has got tcp_closed */
-    bool write_ended : 1; /* shutdown(write) was asked for: once the queue is empty it is done */
-    bool congested : 1;   /* the queue reached high_watermark, and not yet low_watermark */
-    bool open : 1;        /* the engine holds its reference of an open socket */
+    size_t output_size;    /* bytes in all of it */
+    int64_t flush_at;      /* CLOSING: gives up at this moment, unless there is progress, */
+    int64_t flush_limit;   /* and at this one in any case */
+    int parked_fd;         /* LISTENING: accepted, but the caller was gone: for the next one; -1: none */
+    int held_reason;       /* of the tcp_error in held_messages */
+    int owe_recv;          /* ENDED: what the next recv answers, once; 0: nothing is owed */
+    int owe_send;          /* ENDED: likewise for send */
+    uint8_t state;         /* gt_state */
+    uint8_t read_shift;    /* adaptive size of a read: 1 << read_shift */
+    uint8_t held_messages; /* paused: what the owner is still to be told, a bit each (1 << gt_message_kind) */
+    bool paused : 1;       /* between gt_pause and gt_resume or gt_reown */
+    bool drained : 1;      /* the last read came back short, and no edge since */
+    bool hung_up : 1;      /* GT_HANGUP was seen: never skip a read any more */
+    bool read_ended : 1;   /* the end was read; the socket lives on (exit_on_close false) */
+    bool end_told : 1;     /* the owner has got tcp_closed */
+    bool write_ended : 1;  /* shutdown(write) was asked for: once the queue is empty it is done */
+    bool congested : 1;    /* the queue reached high_watermark, and not yet low_watermark */
+    bool open : 1;         /* the engine holds its reference of an open socket */
 };
 
 /* Prepares zeroed memory; no system call. poller: where it will be watched. */
@@ -104,8 +107,15 @@ int gt_set_options(gt_socket *socket, const gt_option *options, int count);
 int gt_get_option(gt_socket *socket, gt_option *option);
 int gt_sockname(gt_socket *socket, gt_address *out);
 int gt_peername(gt_socket *socket, gt_address *out);
+/* Holds back all messages to the owner: until gt_resume, or a gt_reown that succeeds, none is delivered and nothing is
+ * read for one. Options can be set and read meanwhile, as if it were not so. For a host that has to collect what the
+ * owner hasn't seen before there is another owner; who may pause is for the host to see to. 0; GT_CLOSED. */
+int gt_pause(gt_socket *socket);
+/* Delivers what was held back, and goes on. Harmless without gt_pause. */
+void gt_resume(gt_socket *socket);
 /* controlling_process: host->reown under the socket's lock, and into another poller if `poller` is a different one
- * (then only by the thread that runs the present one). */
+ * (then only by the thread that runs the present one). A paused socket goes on under the same lock, so that its next
+ * message goes to the new owner; an error leaves it paused. */
 int gt_reown(gt_socket *socket, const void *from, const void *to, gt_poller *poller);
 
 /* Says that the descriptor may be ready (a set of gt_readiness), by whoever has waited for it. */

@@ -101,20 +101,35 @@ static bool adopt(otp_socket *s, const ErlNifPid *owner) {
     return s->monitored;
 }
 
+/* What gt_reown passes as `to`. */
+typedef struct new_owner {
+    ErlNifPid pid;
+    ErlNifEnv *env;
+    ERL_NIF_TERM messages; /* a list */
+} new_owner;
+
+static void send_all(const ErlNifPid *to, ErlNifEnv *env, ERL_NIF_TERM messages) {
+    ERL_NIF_TERM message;
+
+    while (enif_get_list_cell(env, messages, &message, &messages))
+        (void)enif_send(NULL, to, NULL, message);
+}
+
+/* The owner, its monitor and its messages change together, so that a death before or after finds nothing half done. */
 static int reown(gt_socket *socket, const void *from, const void *to) {
     otp_socket *s = of(socket);
+    const new_owner *owner = to;
     ErlNifMonitor monitor;
 
-    if (same(to, &s->owner))
-        return 0;
     if (!same(from, &s->owner))
         return GT_NOT_OWNER;
-    if (enif_monitor_process(NULL, s, to, &monitor) != 0)
+    if (enif_monitor_process(NULL, s, &owner->pid, &monitor) != 0)
         return GT_BADARG;
     forget_owner(s);
-    memcpy(&s->owner, to, sizeof s->owner);
+    s->owner = owner->pid;
     s->monitor = monitor;
     s->monitored = true;
+    send_all(&owner->pid, owner->env, owner->messages);
     return 0;
 }
 
@@ -134,36 +149,35 @@ void otp_owner_down(ErlNifEnv *env, void *socket, ErlNifPid *owner, ErlNifMonito
 }
 
 int otp_hand_over(otp_socket *s, const ErlNifPid *from, const ErlNifPid *to) {
-    bool pause;
+    bool open, owned, unchanged;
     int error;
 
     gt_lock_take(&s->socket.lock);
-    pause = !s->paused && same(from, &s->owner) && !same(to, &s->owner);
-    if (pause) {
-        gt_settings *settings = &s->socket.settings;
-        s->was_active = (gt_option){.name = GT_OPT_ACTIVE, .number = settings->active, .extra = settings->count};
-        settings->active = GT_PASSIVE;
-        s->paused = true;
-    }
+    open = s->socket.state != GT_CLOSING && s->socket.state != GT_SHUT;
+    owned = same(from, &s->owner);
+    unchanged = same(to, &s->owner);
     gt_lock_drop(&s->socket.lock);
-    error = gt_reown(&s->socket, from, to, s->socket.poller);
-    if (error == 0 && pause)
-        return GT_PENDING;
-    if (pause)
-        (void)otp_resume(s);
-    return error;
+    if (!open)
+        return GT_CLOSED;
+    if (unchanged)
+        return 0;
+    if (!owned)
+        return GT_NOT_OWNER;
+    if (!enif_is_process_alive(NULL, (ErlNifPid *)to))
+        return GT_BADARG;
+    error = gt_pause(&s->socket);
+    return error != 0 ? error : GT_PENDING;
 }
 
-int otp_resume(otp_socket *s) {
-    gt_option active;
-    bool restore;
+int otp_pass_on(otp_socket *s, ErlNifEnv *env, const ErlNifPid *from, const ErlNifPid *to, ERL_NIF_TERM messages) {
+    new_owner owner = {.pid = *to, .env = env, .messages = messages};
+    int error = gt_reown(&s->socket, from, &owner, s->socket.poller);
 
-    gt_lock_take(&s->socket.lock);
-    active = s->was_active;
-    restore = s->paused && active.number != GT_PASSIVE && s->socket.settings.active == GT_PASSIVE;
-    s->paused = false;
-    gt_lock_drop(&s->socket.lock);
-    return restore ? gt_set_options(&s->socket, &active, 1) : 0;
+    if (error != 0) {
+        send_all(from, env, messages);
+        gt_resume(&s->socket);
+    }
+    return error;
 }
 
 /* ---- sockets ---- */
@@ -244,8 +258,17 @@ static bool abandoned(gt_socket *socket, gt_op *op) {
     return !enif_is_process_alive(NULL, &((otp_op *)op)->caller);
 }
 
+static ERL_NIF_TERM http_term(ErlNifEnv *env, const otp_socket *s, const gt_http *http) {
+    uint8_t type = s->socket.settings.framing.type;
+
+    return otp_http_term(env, http, type == GT_PACKET_HTTP_BIN || type == GT_PACKET_HTTPH_BIN);
+}
+
 /* {list, Binary} tells the caller to make a list of it: that takes time, and the caller's BIF can be preempted. */
 static ERL_NIF_TERM received(ErlNifEnv *env, otp_socket *s, const gt_data *data, ERL_NIF_TERM *binary) {
+    *binary = otp_atom.ok;
+    if (data->http != NULL)
+        return enif_make_tuple2(env, otp_atom.ok, http_term(env, s, data->http));
     *binary = otp_data_binary(env, data);
     return enif_make_tuple2(env, s->mode == GT_MODE_BINARY ? otp_atom.ok : otp_atom.list, *binary);
 }
@@ -295,7 +318,7 @@ static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message
 
     switch (m->kind) {
     case GT_TCP:
-        return enif_make_tuple3(env, otp_atom.tcp, socket, data);
+        return enif_make_tuple3(env, m->data.http != NULL ? otp_atom.http : otp_atom.tcp, socket, data);
     case GT_TCP_CLOSED:
         return enif_make_tuple2(env, otp_atom.tcp_closed, socket);
     case GT_TCP_PASSIVE:
@@ -308,12 +331,15 @@ static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message
 static int deliver(gt_socket *socket, const gt_message *m) {
     otp_socket *s = of(socket);
     ErlNifEnv *env = otp_this_thread()->env;
-    bool as_list = m->kind == GT_TCP && s->mode == GT_MODE_LIST;
-    bool as_binary = m->kind == GT_TCP && s->mode == GT_MODE_BINARY;
+    bool as_http = m->kind == GT_TCP && m->data.http != NULL;
+    bool as_list = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_LIST;
+    bool as_binary = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_BINARY;
     ERL_NIF_TERM data = otp_atom.ok;
     bool taken;
 
-    if (as_list)
+    if (as_http)
+        data = http_term(env, s, m->data.http);
+    else if (as_list)
         data = enif_make_string_len(env, (const char *)m->data.bytes, m->data.size, ERL_NIF_LATIN1);
     else if (as_binary)
         data = otp_data_binary(env, &m->data);

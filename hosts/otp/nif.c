@@ -5,7 +5,10 @@
 
 #include "hosts/otp/otp.h"
 
-enum { BYTES_A_PERCENT = 32 * 1024 }; /* copied in a hundredth of a time slice, roughly */
+enum {
+    BYTES_A_PERCENT = 32 * 1024, /* copied in a hundredth of a time slice, roughly */
+    BYTES_A_MESSAGE = 1024,      /* to send one takes as long as to copy this */
+};
 
 typedef const ERL_NIF_TERM *arguments;
 
@@ -374,39 +377,60 @@ static ERL_NIF_TERM nif_hand_over(ErlNifEnv *env, int argc, arguments argv) {
     return status == GT_PENDING ? otp_atom.pass_on : ok_or_error(env, status);
 }
 
-static ERL_NIF_TERM nif_resume(ErlNifEnv *env, int argc, arguments argv) {
-    otp_socket *s = socket_of(env, argv[0]);
-
-    (void)argc;
-    if (s == NULL)
-        return enif_make_badarg(env);
-    (void)otp_resume(s); /* if it is closed by now, its owner has been told */
-    return otp_atom.ok;
-}
-
-/* As host.c sends, so that what follows can't overtake it. */
 static ERL_NIF_TERM nif_pass_on(ErlNifEnv *env, int argc, arguments argv) {
-    ErlNifPid to;
+    otp_socket *s = socket_of(env, argv[0]);
+    ErlNifPid self, to;
+    unsigned count;
 
     (void)argc;
-    if (!enif_get_local_pid(env, argv[0], &to))
+    if (s == NULL || !enif_get_local_pid(env, argv[1], &to) || !enif_get_list_length(env, argv[2], &count))
         return enif_make_badarg(env);
-    (void)enif_send(NULL, &to, NULL, argv[1]);
-    return otp_atom.ok;
+    account(env, (size_t)count * BYTES_A_MESSAGE);
+    return ok_or_error(env, otp_pass_on(s, env, enif_self(env, &self), &to, argv[2]));
 }
 
 /* ---- the library ---- */
 
-static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info) {
-    ErlNifResourceTypeInit callbacks = {.dtor = otp_socket_gone, .down = otp_owner_down};
+/* What gentcp_nif.erl and this file expect of each other: another number whenever a function takes or returns something
+ * else, so that neither runs with an older other. */
+enum { INTERFACE = 2 };
 
-    (void)data;
-    (void)info;
-    otp_socket_type = enif_open_resource_type_x(env, "gentcp_socket", &callbacks, ERL_NIF_RT_CREATE, NULL);
-    if (otp_socket_type == NULL || !otp_data_start())
+/* Its address tells this library from a copy of it in another place. */
+static char instance;
+
+static bool fits(ErlNifEnv *env, ERL_NIF_TERM info) {
+    int interface;
+
+    return enif_get_int(env, info, &interface) && interface == INTERFACE;
+}
+
+static int open_type(ErlNifEnv *env) {
+    ErlNifResourceTypeInit callbacks = {.dtor = otp_socket_gone, .down = otp_owner_down};
+    ErlNifResourceType *type =
+        enif_open_resource_type_x(env, "gentcp_socket", &callbacks, ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER, NULL);
+
+    if (type == NULL)
         return -1;
-    otp_terms_start(env);
+    otp_socket_type = type;
     return 0;
+}
+
+static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info) {
+    if (!fits(env, info) || !otp_data_start() || open_type(env) != 0)
+        return -1;
+    *data = &instance;
+    otp_terms_start(env);
+    otp_http_start(env);
+    return 0;
+}
+
+/* New Erlang code, and the native code that is there: sockets and poller go on. Another copy of the native code would
+ * know nothing of them, and the driver would still be the first one's: it is refused, and the old module goes on. */
+static int upgrade(ErlNifEnv *env, void **data, void **old_data, ERL_NIF_TERM info) {
+    if (*old_data != &instance || !fits(env, info))
+        return -1;
+    *data = &instance;
+    return open_type(env);
 }
 
 static ErlNifFunc functions[] = {
@@ -415,7 +439,7 @@ static ErlNifFunc functions[] = {
     {"sendv", 2, nif_sendv, 0},         {"shutdown", 2, nif_shutdown, 0}, {"close", 1, nif_close, 0},
     {"abort", 1, nif_abort, 0},         {"cancel", 2, nif_cancel, 0},     {"setopts", 2, nif_setopts, 0},
     {"getopts", 2, nif_getopts, 0},     {"sockname", 1, nif_sockname, 0}, {"peername", 1, nif_peername, 0},
-    {"hand_over", 2, nif_hand_over, 0}, {"resume", 1, nif_resume, 0},     {"pass_on", 2, nif_pass_on, 0},
+    {"hand_over", 2, nif_hand_over, 0}, {"pass_on", 3, nif_pass_on, 0},
 };
 
-ERL_NIF_INIT(gentcp_nif, functions, load, NULL, NULL, NULL)
+ERL_NIF_INIT(gentcp_nif, functions, load, NULL, upgrade, NULL)

@@ -38,8 +38,6 @@ struct otp_socket {
     ErlNifMonitor monitor;
     uint8_t mode;          /* gt_mode */
     bool monitored;        /* monitor watches owner */
-    bool paused;           /* between otp_hand_over and otp_resume: what was delivered so far is being handed over, */
-    gt_option was_active;  /* and then option active is this again */
     otp_socket *next;      /* otp_poller's list; guarded by its lock */
     otp_socket **previous; /* what points here; NULL: not on the list */
 };
@@ -73,11 +71,12 @@ ERL_NIF_TERM otp_call_end(void);
 /* Takes back the op of that id: true if it will not be completed, false if it was (the message was sent). */
 bool otp_cancel(otp_socket *socket, uint64_t id);
 
-/* The first half of controlling_process: the socket is passive for the time being, and `to` owns it. 0 or an error,
- * and then nothing has changed. GT_PENDING: otp_resume must follow, once older messages have been passed on. */
+/* The first half of controlling_process: an error, or 0 if `to` is the owner already; GT_PENDING: the socket is paused,
+ * and `from` has to collect the messages of the socket that it has got, and call otp_pass_on. */
 int otp_hand_over(otp_socket *socket, const ErlNifPid *from, const ErlNifPid *to);
-/* The second half. */
-int otp_resume(otp_socket *socket);
+/* The second half: `to` becomes the owner, gets `messages` (a list, in order) and all that come from now on; 0. After
+ * an error it is `from` who gets them, again. */
+int otp_pass_on(otp_socket *socket, ErlNifEnv *env, const ErlNifPid *from, const ErlNifPid *to, ERL_NIF_TERM messages);
 
 /* ---- data.c: buffers, what is sent, and what belongs to a thread ---- */
 
@@ -115,12 +114,18 @@ void otp_data_taken(const gt_data *data);
 /* It has not: the engine keeps the buffer, at the same address. */
 void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary);
 
+/* ---- http.c: terms of http lines ---- */
+
+void otp_http_start(ErlNifEnv *env);
+/* A line as erlang:decode_packet/3 has it. binaries: its texts are binaries, else strings. */
+ERL_NIF_TERM otp_http_term(ErlNifEnv *env, const gt_http *http, bool binaries);
+
 /* ---- terms.c: terms of options, addresses and errors ---- */
 
 typedef struct otp_atoms {
     ERL_NIF_TERM ok, error, yes, no, infinity, wait, cancelled, reply, inet_tag, module, list, binary, mode;
     ERL_NIF_TERM tcp, tcp_closed, tcp_error, tcp_passive, once, raw, line, any, loopback, inet, inet6, socket;
-    ERL_NIF_TERM family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on;
+    ERL_NIF_TERM family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on, http;
 } otp_atoms;
 
 extern otp_atoms otp_atom;

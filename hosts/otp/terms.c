@@ -8,6 +8,33 @@ enum { OPTIONS_MAX = 1000 }; /* a list longer than this is a mistake */
 
 otp_atoms otp_atom;
 static ERL_NIF_TERM option_names[GT_OPTIONS];
+static ERL_NIF_TERM packet_names[GT_PACKET_TYPES]; /* as getopts has them: raw is 0 */
+
+static void start_packet_names(ErlNifEnv *env) {
+    static const struct {
+        int size;
+        const char *name; /* NULL: its size */
+    } packets[GT_PACKET_TYPES] = {
+        [GT_PACKET_RAW] = {0, NULL},
+        [GT_PACKET_1] = {1, NULL},
+        [GT_PACKET_2] = {2, NULL},
+        [GT_PACKET_4] = {4, NULL},
+        [GT_PACKET_LINE] = {0, "line"},
+        [GT_PACKET_ASN1] = {0, "asn1"},
+        [GT_PACKET_SUNRM] = {0, "sunrm"},
+        [GT_PACKET_CDR] = {0, "cdr"},
+        [GT_PACKET_FCGI] = {0, "fcgi"},
+        [GT_PACKET_TPKT] = {0, "tpkt"},
+        [GT_PACKET_HTTP] = {0, "http"},
+        [GT_PACKET_HTTPH] = {0, "httph"},
+        [GT_PACKET_HTTP_BIN] = {0, "http_bin"},
+        [GT_PACKET_HTTPH_BIN] = {0, "httph_bin"},
+    };
+
+    for (int i = 0; i < GT_PACKET_TYPES; i++)
+        packet_names[i] =
+            packets[i].name != NULL ? enif_make_atom(env, packets[i].name) : enif_make_int(env, packets[i].size);
+}
 
 void otp_terms_start(ErlNifEnv *env) {
     otp_atom = (otp_atoms){
@@ -43,10 +70,12 @@ void otp_terms_start(ErlNifEnv *env) {
         .read = enif_make_atom(env, "read"),
         .write = enif_make_atom(env, "write"),
         .read_write = enif_make_atom(env, "read_write"),
+        .http = enif_make_atom(env, "http"),
         .pass_on = enif_make_atom(env, "pass_on"),
     };
     for (int i = 0; i < GT_OPTIONS; i++)
         option_names[i] = enif_make_atom(env, gt_option_rows[i].name);
+    start_packet_names(env);
 }
 
 ERL_NIF_TERM otp_bool(bool value) {
@@ -177,23 +206,15 @@ static bool get_active(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
     return get_number(env, term, &out->extra);
 }
 
-static bool get_packet(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
-    static const int types[] = {GT_PACKET_RAW, GT_PACKET_1, GT_PACKET_2, -1, GT_PACKET_4};
-    int64_t size;
-
-    if (enif_is_identical(term, otp_atom.raw)) {
-        out->number = GT_PACKET_RAW;
-        return true;
+static bool get_packet(ERL_NIF_TERM term, gt_option *out) {
+    for (int type = 0; type < GT_PACKET_TYPES; type++) {
+        if (enif_is_identical(term, packet_names[type])) {
+            out->number = type;
+            return true;
+        }
     }
-    if (enif_is_identical(term, otp_atom.line)) {
-        out->number = GT_PACKET_LINE;
-        return true;
-    }
-    if (!get_number(env, term, &size) || size < 0 || size >= (int64_t)(sizeof types / sizeof types[0]) ||
-        types[size] < 0)
-        return false;
-    out->number = types[size];
-    return true;
+    out->number = GT_PACKET_RAW;
+    return enif_is_identical(term, otp_atom.raw);
 }
 
 static bool get_linger(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
@@ -220,7 +241,7 @@ static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *
     case GT_TYPE_MODE:
         return get_choice(term, (ERL_NIF_TERM[]){otp_atom.list, otp_atom.binary}, 2, &out->number);
     case GT_TYPE_PACKET:
-        return get_packet(env, term, out);
+        return get_packet(term, out);
     case GT_TYPE_FAMILY:
         out->number = enif_is_identical(term, otp_atom.inet6) ? AF_INET6 : AF_INET;
         return enif_is_identical(term, otp_atom.inet6) || enif_is_identical(term, otp_atom.inet);
@@ -348,12 +369,6 @@ static ERL_NIF_TERM active_term(ErlNifEnv *env, const gt_option *option) {
     }
 }
 
-static ERL_NIF_TERM packet_term(ErlNifEnv *env, const gt_option *option) {
-    static const uint8_t sizes[] = {[GT_PACKET_RAW] = 0, [GT_PACKET_1] = 1, [GT_PACKET_2] = 2, [GT_PACKET_4] = 4};
-
-    return option->number == GT_PACKET_LINE ? otp_atom.line : enif_make_int(env, sizes[option->number]);
-}
-
 static ERL_NIF_TERM value_term(ErlNifEnv *env, const gt_option *option) {
     switch (gt_option_rows[option->name].type) {
     case GT_TYPE_BOOL:
@@ -365,7 +380,7 @@ static ERL_NIF_TERM value_term(ErlNifEnv *env, const gt_option *option) {
     case GT_TYPE_MODE:
         return option->number == GT_MODE_LIST ? otp_atom.list : otp_atom.binary;
     case GT_TYPE_PACKET:
-        return packet_term(env, option);
+        return packet_names[option->number];
     case GT_TYPE_LINGER:
         return enif_make_tuple2(env, otp_bool(option->number != 0), enif_make_int64(env, option->extra));
     default:

@@ -5,6 +5,8 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, suite/0]).
+%% Called on another node.
+-export([upgrade/0, refuse/1]).
 -export([
     echo_passive/1,
     echo_active/1,
@@ -50,12 +52,18 @@
     hand_over_under_traffic/1,
     hand_over_passes_on_the_end/1,
     hand_over_keeps_the_count/1,
+    new_owner_hands_on_at_once/1,
+    owner_killed_while_handing_over/1,
+    hand_over_holds_messages_back/1,
+    failed_hand_over_gives_messages_back/1,
     messages_are_in_order_for_off_heap_receivers/1,
     many_connections_echo/1,
     sockets_live_without_references/1,
     nothing_is_left/1,
     drivers_end_closes_and_the_next_call_starts_another/1,
     the_application_takes_over_the_driver/1,
+    new_erlang_code_keeps_the_sockets/1,
+    new_native_code_is_refused/1,
     wrong_terms_are_badarg/1,
     racing_calls_survive/1
 ]).
@@ -67,7 +75,7 @@ suite() ->
     [{timetrap, {seconds, 60}}].
 
 all() ->
-    [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info].
+    [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info, Name =/= refuse].
 
 
 %% ---- in every mode ----
@@ -787,6 +795,109 @@ hand_over_keeps_the_count(_) ->
     ?assertEqual({ok, [{active, 2}]}, gentcp:getopts(S, [active])),
     close([C, S]).
 
+%% With the first message, and so before the old owner's controlling_process has returned, or just after.
+new_owner_hands_on_at_once(_) ->
+    [hand_on_at_once() || _ <- lists:seq(1, 100)],
+    ok.
+
+hand_on_at_once() ->
+    {C, S} = pair([binary, {active, false}, {packet, 4}]),
+    Self = self(),
+    Last = spawn_link(fun() -> forward_all(Self) end),
+    Owner = spawn_link(fun() ->
+        receive {tcp, S, <<1>>} = First -> Last ! First end,
+        ok = gentcp:controlling_process(S, Last)
+    end),
+    ok = gentcp:setopts(S, [{active, true}]),
+    [ok = gentcp:send(C, [I]) || I <- lists:seq(1, 10)],
+    await_messages(10),
+    spawn_link(fun() -> [ok = gentcp:send(C, [I]) || I <- lists:seq(11, 20)] end),
+    ok = gentcp:controlling_process(S, Owner),
+    [?assertEqual({Last, {tcp, S, <<I>>}}, next()) || I <- lists:seq(1, 20)],
+    close([C, S]),
+    unlink(Last),
+    exit(Last, kill).
+
+%% Whenever it happens: either the new owner has the socket, and hears of it, or the socket is closed.
+owner_killed_while_handing_over(_) ->
+    Begin = fun({_, _, Handle}, New) ->
+        pass_on = gentcp_nif:hand_over(Handle, New),
+        receive never -> ok end
+    end,
+    ?assertEqual(closed, kill_after(20000, Begin)),
+    Results = [kill_after(Spins, fun gentcp:controlling_process/2) || Spins <- lists:seq(0, 3000, 10)],
+    ct:pal("handed over ~b of ~b times", [length([ok || handed_over <- Results]), length(Results)]).
+
+kill_after(Spins, HandOver) ->
+    {C, S} = pair([binary, {active, false}, {packet, 4}]),
+    Self = self(),
+    New = spawn_link(fun() -> forward_all(Self) end),
+    Old = spawn(fun() ->
+        receive go -> ok end,
+        HandOver(S, New),
+        receive never -> ok end
+    end),
+    ok = gentcp:controlling_process(S, Old),
+    ok = gentcp:setopts(S, [{active, true}]),
+    ok = gentcp:send(C, "a"),
+    Old ! go,
+    _ = lists:sum(lists:seq(1, Spins)),
+    kill(Old),
+    _ = gentcp:send(C, "b"),
+    ok = gentcp:setopts(C, [{active, true}]),
+    Result =
+        receive
+            {tcp_closed, C} -> closed;
+            {New, {tcp, S, <<"b">>}} -> handed_over
+        after ?WAIT -> error(neither)
+        end,
+    close([C, S]),
+    unlink(New),
+    kill(New),
+    _ = flush(),
+    Result.
+
+hand_over_holds_messages_back(_) ->
+    {C, {_, _, Handle} = S} = pair([binary, {active, false}, {packet, 4}]),
+    Self = self(),
+    Owner = spawn_link(fun() -> forward_all(Self) end),
+    ok = gentcp:setopts(S, [{active, true}]),
+    pass_on = gentcp_nif:hand_over(Handle, Owner),
+    ok = gentcp:send(C, "held"),
+    ?assertEqual({error, einval}, gentcp:recv(S, 0, 0)),
+    ?assertEqual({ok, [{active, true}]}, gentcp:getopts(S, [active])),
+    ok = gentcp:setopts(S, [{active, false}]),
+    ok = gentcp:setopts(S, [{active, 0}]),
+    ok = gentcp:setopts(S, [{active, once}]),
+    quiet(),
+    ok = gentcp_nif:pass_on(Handle, Owner, [first, second]),
+    [
+        ?assertEqual({Owner, Message}, next())
+     || Message <- [first, second, {tcp_passive, S}, {tcp, S, <<"held">>}]
+    ],
+    close([C, S]),
+    quiet().
+
+failed_hand_over_gives_messages_back(_) ->
+    {C, {_, _, Handle} = S} = pair([binary, {active, false}, {packet, 4}]),
+    {Dead, Ref} = spawn_monitor(fun() -> receive stop -> ok end end),
+    ok = gentcp:setopts(S, [{active, true}]),
+    pass_on = gentcp_nif:hand_over(Handle, Dead),
+    ok = gentcp:send(C, "x"),
+    Dead ! stop,
+    ?assertMatch({'DOWN', Ref, process, Dead, _}, next()),
+    ?assertEqual({error, badarg}, gentcp_nif:pass_on(Handle, Dead, [first, second])),
+    ?assertEqual([first, second, {tcp, S, <<"x">>}], [next(), next(), next()]),
+    Other = spawn_link(fun() -> receive stop -> ok end end),
+    pass_on = gentcp_nif:hand_over(Handle, Other),
+    ok = gentcp_nif:abort(Handle),
+    quiet(),
+    ?assertEqual({error, closed}, gentcp_nif:pass_on(Handle, Other, [third])),
+    ?assertEqual([third, {tcp_closed, S}], [next(), next()]),
+    Other ! stop,
+    close([C, S]),
+    quiet().
+
 forward_all(To) ->
     receive
         Message ->
@@ -980,6 +1091,69 @@ the_application_takes_over_the_driver(_) ->
     {C3, S3} = pair([]),
     close([C3, S3]).
 
+%% ---- upgrades ----
+
+new_erlang_code_keeps_the_sockets(Config) ->
+    with_node(Config, fun(Call, _) -> ?assertEqual(ok, Call(upgrade, [])) end).
+
+upgrade() ->
+    {C, S} = pair([binary, {active, false}]),
+    Waiting = spawn_recv(S),
+    await_blocked(Waiting),
+    [
+        begin
+            {module, gentcp_nif} = code:load_file(gentcp_nif),
+            ok = gentcp:send(C, "x"),
+            {Waiting, {ok, <<"x">>}} = next(),
+            ok = gentcp:send(S, "y"),
+            {ok, <<"y">>} = gentcp:recv(C, 1, ?WAIT),
+            Waiting ! again,
+            true = code:soft_purge(gentcp_nif),
+            {C2, S2} = pair([]),
+            close([C2, S2]),
+            await_blocked(Waiting)
+        end
+     || _ <- [1, 2, 3]
+    ],
+    close([C, S]),
+    ok.
+
+new_native_code_is_refused(Config) ->
+    with_node(Config, fun(Call, Other) -> ?assertEqual(ok, Call(refuse, [Other])) end).
+
+%% The same bytes in another place are another library.
+refuse(OtherEbin) ->
+    {C, S} = pair([binary, {active, false}]),
+    true = code:add_patha(OtherEbin),
+    {error, on_load_failure} = code:load_file(gentcp_nif),
+    ok = gentcp:send(C, "x"),
+    {ok, <<"x">>} = gentcp:recv(S, 1, ?WAIT),
+    {C2, S2} = pair([]),
+    close([C, S, C2, S2]),
+    ok.
+
+%% A node with an application of its own, and where there is another.
+with_node(Config, Fun) ->
+    [Ebin, OtherEbin] = [copy_application(Config, Name) || Name <- ["one", "other"]],
+    {ok, Node, _} = peer:start_link(#{
+        connection => standard_io, args => ["-pa", Ebin, filename:dirname(code:which(?MODULE))]
+    }),
+    Fun(fun(Function, Args) -> peer:call(Node, ?MODULE, Function, Args) end, OtherEbin),
+    peer:stop(Node).
+
+copy_application(Config, Name) ->
+    Copy = filename:join([proplists:get_value(priv_dir, Config), Name, "gentcp"]),
+    copy(filename:join(gentcp_nif:directory(), "gentcp_nif.so"), filename:join([Copy, "priv", "gentcp_nif.so"])),
+    [copy(Beam, filename:join([Copy, "ebin", filename:basename(Beam)])) || Beam <- beams()],
+    filename:join(Copy, "ebin").
+
+beams() ->
+    filelib:wildcard(filename:join(filename:dirname(code:which(gentcp)), "*.beam")).
+
+copy(From, To) ->
+    ok = filelib:ensure_dir(To),
+    {ok, _} = file:copy(From, To).
+
 %% ---- abuse ----
 
 wrong_terms_are_badarg(_) ->
@@ -1109,7 +1283,11 @@ done(C, {Echo, Ref}) ->
 
 spawn_recv(S) ->
     Self = self(),
-    spawn(fun() -> Self ! {self(), gentcp:recv(S, 0)} end).
+    spawn(fun() -> recv_and_tell(S, Self) end).
+
+recv_and_tell(S, To) ->
+    To ! {self(), gentcp:recv(S, 0)},
+    receive again -> recv_and_tell(S, To) after ?WAIT -> ok end.
 
 await_blocked(Pid) ->
     Waiting = [{status, waiting}, {current_function, {gentcp, await, 3}}],

@@ -14,6 +14,7 @@
 -type socket() :: {'$inet', gentcp, gentcp_nif:handle()}.
 -type reason() :: closed | timeout | not_owner | badarg | inet:posix().
 -type address() :: inet:ip_address() | inet:hostname() | any | loopback.
+-type data() :: binary() | string() | gentcp_nif:http_line().
 -type name() :: {inet:ip_address(), inet:port_number()}.
 
 -define(SOCKET(Handle), {'$inet', gentcp, Handle}).
@@ -123,11 +124,11 @@ accept(?SOCKET(Handle), Timeout) when ?IS_TIMEOUT(Timeout) ->
 
 %% ---- receiving ----
 
--spec recv(socket(), non_neg_integer()) -> {ok, binary() | string()} | {error, reason()}.
+-spec recv(socket(), non_neg_integer()) -> {ok, data()} | {error, reason()}.
 recv(Socket, Length) ->
     recv(Socket, Length, infinity).
 
--spec recv(socket(), non_neg_integer(), timeout()) -> {ok, binary() | string()} | {error, reason()}.
+-spec recv(socket(), non_neg_integer(), timeout()) -> {ok, data()} | {error, reason()}.
 recv(?SOCKET(Handle), Length, Timeout) when ?IS_LENGTH(Length), ?IS_TIMEOUT(Timeout) ->
     case gentcp_nif:recv(Handle, Length) of
         {ok, _} = Result -> Result;
@@ -185,25 +186,20 @@ close(?SOCKET(Handle) = Socket) ->
 -spec controlling_process(socket(), pid()) -> ok | {error, reason()}.
 controlling_process(?SOCKET(Handle) = Socket, NewOwner) when is_pid(NewOwner) ->
     case gentcp_nif:hand_over(Handle, NewOwner) of
-        pass_on ->
-            pass_on(Socket, NewOwner),
-            gentcp_nif:resume(Handle);
-        Result ->
-            Result
+        pass_on -> gentcp_nif:pass_on(Handle, NewOwner, collect(Socket));
+        Result -> Result
     end.
 
-pass_on(Socket, To) ->
+%% What the socket has sent, and nobody has received.
+collect(Socket) ->
     receive
-        {tcp, Socket, _} = Message -> pass_on(Socket, To, Message);
-        {tcp_closed, Socket} = Message -> pass_on(Socket, To, Message);
-        {tcp_error, Socket, _} = Message -> pass_on(Socket, To, Message);
-        {tcp_passive, Socket} = Message -> pass_on(Socket, To, Message)
-    after 0 -> ok
+        {tcp, Socket, _} = Message -> [Message | collect(Socket)];
+        {http, Socket, _} = Message -> [Message | collect(Socket)];
+        {tcp_closed, Socket} = Message -> [Message | collect(Socket)];
+        {tcp_error, Socket, _} = Message -> [Message | collect(Socket)];
+        {tcp_passive, Socket} = Message -> [Message | collect(Socket)]
+    after 0 -> []
     end.
-
-pass_on(Socket, To, Message) ->
-    ok = gentcp_nif:pass_on(To, Message),
-    pass_on(Socket, To).
 
 %% ---- options and names ----
 

@@ -5,23 +5,26 @@
 
 -export([directory/0]).
 -export([connect/3, listen/2, accept/1, recv/2, unrecv/2, send/2, sendv/2, shutdown/2, close/1, abort/1, cancel/2]).
--export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, resume/1, pass_on/2]).
+-export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
 
 -on_load(load/0).
 
--export_type([handle/0, id/0]).
+-export_type([handle/0, id/0, http_line/0]).
 
 -type handle() :: reference().
 -type id() :: pos_integer().
 -type socket() :: {'$inet', gentcp, handle()}.
 -type error() :: {error, atom()}.
+%% As of erlang:decode_packet/3.
+-type http_line() :: tuple() | http_eoh.
 -type name() :: {ok, {inet:ip_address(), inet:port_number()}} | error().
 
 -define(NAME, "gentcp_nif").
+-define(INTERFACE, 2).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
-    erlang:load_nif(filename:join(directory(), ?NAME), 0).
+    erlang:load_nif(filename:join(directory(), ?NAME), ?INTERFACE).
 
 %% Where the shared object is: the application's priv, beside the folder that this module was loaded from.
 -spec directory() -> file:filename().
@@ -47,8 +50,8 @@ listen(_Port, _Options) ->
 accept(_Listener) ->
     ?NOT_LOADED.
 
-%% {list, Binary}: the socket's mode is list.
--spec recv(handle(), non_neg_integer()) -> {ok, binary()} | {list, binary()} | error() | id().
+%% {list, Binary}: the socket's mode is list. A line of http comes ready.
+-spec recv(handle(), non_neg_integer()) -> {ok, binary() | http_line()} | {list, binary()} | error() | id().
 recv(_Handle, _Length) ->
     ?NOT_LOADED.
 
@@ -99,17 +102,12 @@ sockname(_Handle) ->
 peername(_Handle) ->
     ?NOT_LOADED.
 
-%% pass_on: the process is the owner, and the socket passive until resume/1 is called. In between the caller passes
-%% on what the socket has sent it.
+%% pass_on: the socket sends nothing until pass_on/3 is called, with what it has sent the caller so far.
 -spec hand_over(handle(), pid()) -> ok | pass_on | error().
 hand_over(_Handle, _NewOwner) ->
     ?NOT_LOADED.
 
--spec resume(handle()) -> ok.
-resume(_Handle) ->
-    ?NOT_LOADED.
-
-%% Sends a message as the sockets do: a plain send could be overtaken by theirs.
--spec pass_on(pid(), term()) -> ok.
-pass_on(_To, _Message) ->
+%% The process is the owner, and has got these messages, in this order. After an error the caller has got them, again.
+-spec pass_on(handle(), pid(), [term()]) -> ok | error().
+pass_on(_Handle, _NewOwner, _Messages) ->
     ?NOT_LOADED.
