@@ -820,15 +820,20 @@ hand_on_at_once() ->
 
 %% Whenever it happens: either the new owner has the socket, and hears of it, or the socket is closed.
 owner_killed_while_handing_over(_) ->
+    Self = self(),
     Begin = fun({_, _, Handle}, New) ->
         pass_on = gentcp_nif:hand_over(Handle, New),
+        Self ! paused,
         receive never -> ok end
     end,
-    ?assertEqual(closed, kill_after(20000, Begin)),
-    Results = [kill_after(Spins, fun gentcp:controlling_process/2) || Spins <- lists:seq(0, 3000, 10)],
+    ?assertEqual(closed, kill_after(fun() -> paused = next() end, Begin)),
+    Results = [
+        kill_after(fun() -> lists:sum(lists:seq(1, Spins)) end, fun gentcp:controlling_process/2)
+     || Spins <- lists:seq(0, 60000, 200)
+    ],
     ct:pal("handed over ~b of ~b times", [length([ok || handed_over <- Results]), length(Results)]).
 
-kill_after(Spins, HandOver) ->
+kill_after(Wait, HandOver) ->
     {C, S} = pair([binary, {active, false}, {packet, 4}]),
     Self = self(),
     New = spawn_link(fun() -> forward_all(Self) end),
@@ -841,7 +846,7 @@ kill_after(Spins, HandOver) ->
     ok = gentcp:setopts(S, [{active, true}]),
     ok = gentcp:send(C, "a"),
     Old ! go,
-    _ = lists:sum(lists:seq(1, Spins)),
+    _ = Wait(),
     kill(Old),
     _ = gentcp:send(C, "b"),
     ok = gentcp:setopts(C, [{active, true}]),
