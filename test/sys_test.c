@@ -228,7 +228,7 @@ static void a_refused_connect_is_told_at_once_or_as_the_pending_error_once(void 
 static void errors_are_negative_errno_values(void **state) {
     (void)state;
     gt_address at = loopback(0), taken;
-    char byte;
+    char byte = 0;
     struct iovec part = {&byte, 1};
     int value = 1;
     socklen_t size = sizeof value;
