@@ -56,3 +56,7 @@ endforeach()
 add_executable(decode_packet test/decode/decode_packet.c)
 set_target_properties(decode_packet PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/decode)
 target_link_libraries(decode_packet PRIVATE gentcp_internal gentcp_flags)
+# Writes docs/options.md; test/options_doc_test.sh compares.
+add_executable(options_table tools/options_table.c)
+target_link_libraries(options_table PRIVATE gentcp_internal gentcp_flags)
+add_custom_target(options_doc COMMAND options_table > ${PROJECT_SOURCE_DIR}/docs/options.md VERBATIM)

@@ -2,8 +2,16 @@
 #include "engine/options.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <string.h>
+
+/* FreeBSD's; Linux balances with SO_REUSEPORT itself. */
+#ifdef SO_REUSEPORT_LB
+#define GT_SO_REUSEPORT_LB SO_REUSEPORT_LB
+#else
+#define GT_SO_REUSEPORT_LB SO_REUSEPORT
+#endif
 
 const gt_option_row gt_option_rows[GT_OPTIONS] = {
 #define GT_OPTION_ROW(upper, text, kind, least, most, preset, places, whose, at_level, at_option)                      \
@@ -59,6 +67,13 @@ int gt_option_check(const gt_option *option, int where) {
     case GT_TYPE_ADDRESS:
         good = option->address.size != 0 &&
                (option->address.any.sa_family == AF_INET || option->address.any.sa_family == AF_INET6);
+        break;
+    case GT_TYPE_BYTES:
+        good = option->size <= (uint64_t)row->high && (option->bytes != NULL || option->size == 0);
+        break;
+    case GT_TYPE_RAW:
+        good = within(option->number, INT32_MIN, INT32_MAX) && within(option->extra, INT32_MIN, INT32_MAX) &&
+               option->size <= (uint64_t)row->high && (option->bytes != NULL || option->size == 0);
         break;
     default:
         good = within(option->number, row->low, row->high);

@@ -30,12 +30,18 @@ enum gt_option_type {
     GT_TYPE_BACKEND, /* number: gt_send_backend */
     GT_TYPE_LINGER,  /* number: 0 or 1; extra: seconds 0..65535 */
     GT_TYPE_ADDRESS, /* address: its port is ignored */
+    GT_TYPE_BYTES,   /* bytes[0..size), at most high of them. Reading: bytes has room for size of them; size is set */
+    GT_TYPE_RAW,     /* number, extra: level and name of setsockopt(2), 32 bits each; bytes, size: as above */
+    GT_TYPE_DELIVER, /* number: gt_deliver */
 };
 
 #define GT_INFINITY ((int64_t)-1)
 
 /* The shape of received data, where a host has two. */
 enum gt_mode { GT_MODE_LIST, GT_MODE_BINARY };
+
+/* The shape of messages with received data, where a host has two: {tcp, S, D} or {S, {data, D}}. */
+enum gt_deliver { GT_DELIVER_TERM, GT_DELIVER_PORT };
 
 enum gt_active { GT_PASSIVE, GT_ACTIVE_TRUE, GT_ACTIVE_ONCE, GT_ACTIVE_COUNT };
 enum { GT_ACTIVE_COUNT_MAX = 32767 };
@@ -68,7 +74,13 @@ typedef struct gt_option {
     uint16_t name; /* gt_option_name */
     int64_t number;
     int64_t extra;
-    gt_address address;
+    union {
+        gt_address address;
+        struct {
+            void *bytes; /* the caller's; written to only when read */
+            size_t size;
+        };
+    };
 } gt_option;
 
 typedef struct gt_option_row {
@@ -87,6 +99,8 @@ typedef struct gt_settings {
     uint32_t high, low;   /* watermarks */
     int32_t send_timeout; /* milliseconds or -1; applied by the host, which waits */
     int32_t linger;       /* seconds, or -1: off */
+    int32_t timeout;      /* milliseconds or -1; applied by the host: of calls without a timeout of their own */
+    uint32_t msgq_high, msgq_low;
     uint16_t backlog;
     uint16_t count;  /* what is left of GT_ACTIVE_COUNT */
     uint8_t active;  /* gt_active */
@@ -96,6 +110,9 @@ typedef struct gt_settings {
     bool exit_on_close : 1;
     bool show_econnreset : 1;
     bool send_timeout_close : 1;
+    bool delay_send : 1;
+    bool exclusiveaddruse : 1;
+    bool debug : 1;
 } gt_settings;
 
 /* The row of that name ("nodelay"), or NULL. */

@@ -31,4 +31,26 @@ GT_OPTION_ROW(RECBUF,           "recbuf",             INT,     0,   INT32_MAX,  
 GT_OPTION_ROW(SNDBUF,           "sndbuf",             INT,     0,   INT32_MAX,  0,                GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_SNDBUF)
 GT_OPTION_ROW(PRIORITY,         "priority",           INT,     0,   INT32_MAX,  0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, SOL_SOCKET, SO_PRIORITY)
 GT_OPTION_ROW(IPV6_V6ONLY,      "ipv6_v6only",        BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, IPPROTO_IPV6, IPV6_V6ONLY)
+GT_OPTION_ROW(TOS,              "tos",                INT,     0,   255,        0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, IPPROTO_IP, IP_TOS)
+GT_OPTION_ROW(TCLASS,           "tclass",             INT,     -1,  255,        0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, IPPROTO_IPV6, IPV6_TCLASS) /* -1: the system's default */
+GT_OPTION_ROW(TTL,              "ttl",                INT,     -1,  255,        0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, IPPROTO_IP, IP_TTL) /* likewise; 0 is for the system to refuse */
+GT_OPTION_ROW(RECVTOS,          "recvtos",            BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, IPPROTO_IP, IP_RECVTOS)
+GT_OPTION_ROW(RECVTCLASS,       "recvtclass",         BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, IPPROTO_IPV6, IPV6_RECVTCLASS)
+GT_OPTION_ROW(RECVTTL,          "recvttl",            BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, IPPROTO_IP, IP_RECVTTL)
+GT_OPTION_ROW(KEEPIDLE,         "keepidle",           INT,     1,   32767,      0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, IPPROTO_TCP, TCP_KEEPIDLE) /* these three: Linux's ranges */
+GT_OPTION_ROW(KEEPINTVL,        "keepintvl",          INT,     1,   32767,      0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, IPPROTO_TCP, TCP_KEEPINTVL)
+GT_OPTION_ROW(KEEPCNT,          "keepcnt",            INT,     1,   127,        0,                GT_ANYWHERE | GT_INHERITED,      SYSTEM, IPPROTO_TCP, TCP_KEEPCNT)
+GT_OPTION_ROW(REUSEPORT,        "reuseport",          BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_REUSEPORT)
+GT_OPTION_ROW(REUSEPORT_LB,     "reuseport_lb",       BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, GT_SO_REUSEPORT_LB)
+GT_OPTION_ROW(EXCLUSIVEADDRUSE, "exclusiveaddruse",   BOOL,    0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(DONTROUTE,        "dontroute",          BOOL,    0,   1,          0,                GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_DONTROUTE)
+GT_OPTION_ROW(DEBUG,            "debug",              BOOL,    0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(HIGH_MSGQ_WATERMARK, "high_msgq_watermark", INT, 1,   INT32_MAX,  8192,             GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(LOW_MSGQ_WATERMARK, "low_msgq_watermark", INT,   1,   INT32_MAX,  4096,             GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(DELAY_SEND,       "delay_send",         BOOL,    0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(TIMEOUT,          "timeout",            TIMEOUT, 0,   INT32_MAX,  GT_INFINITY,      GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
+GT_OPTION_ROW(BIND_TO_DEVICE,   "bind_to_device",     BYTES,   0,   IFNAMSIZ - 1, 0,              GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_BINDTODEVICE)
+GT_OPTION_ROW(RAW,              "raw",                RAW,     0,   INT32_MAX,  0,                GT_ANYWHERE,                     SYSTEM, 0, 0)
+GT_OPTION_ROW(HEADER,           "header",             INT,     0,   UINT16_MAX, 0,                GT_ANYWHERE | GT_INHERITED,      HOST,   0, 0)
+GT_OPTION_ROW(DELIVER,          "deliver",            DELIVER, 0,   GT_DELIVER_PORT, GT_DELIVER_TERM, GT_ANYWHERE | GT_INHERITED,  HOST,   0, 0)
 /* clang-format on */

@@ -204,7 +204,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
     total += head.iov_len;
     answer = 0;
     found_queue = s->output != NULL;
-    if (!found_queue)
+    if (!found_queue && !s->settings.delay_send)
         went = write_now(s, &head, parts, count, total);
     if (went < 0) {
         answer = output_over(s, (int)went, true);
@@ -214,7 +214,10 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         answer = queue_rest(s, &head, parts, count, source, (size_t)went, total);
         if (answer != 0)
             goto out;
-        gt_poller_want(&s->watch, GT_WRITABLE);
+        if (s->settings.delay_send) /* with no edge to come, as nothing has filled the kernel's buffer */
+            gt_poller_again(&s->watch);
+        else
+            gt_poller_want(&s->watch, GT_WRITABLE);
     }
     if (s->output != NULL && (s->congested || drains(s) || (found_queue && s->output_size >= s->settings.high))) {
         s->congested = true;

@@ -78,6 +78,27 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
     case GT_OPT_SHOW_ECONNRESET:
         settings->show_econnreset = option->number != 0;
         break;
+    case GT_OPT_DELAY_SEND:
+        settings->delay_send = option->number != 0;
+        break;
+    case GT_OPT_EXCLUSIVEADDRUSE:
+        settings->exclusiveaddruse = option->number != 0;
+        break;
+    case GT_OPT_DEBUG:
+        settings->debug = option->number != 0;
+        break;
+    case GT_OPT_TIMEOUT:
+        settings->timeout = (int32_t)option->number;
+        break;
+    case GT_OPT_HIGH_MSGQ_WATERMARK:
+        settings->msgq_high = (uint32_t)option->number;
+        settings->msgq_low = smaller(settings->msgq_low, settings->msgq_high);
+        break;
+    case GT_OPT_LOW_MSGQ_WATERMARK:
+        settings->msgq_low = (uint32_t)option->number;
+        if (settings->msgq_high < settings->msgq_low)
+            settings->msgq_high = settings->msgq_low;
+        break;
     case GT_OPT_INET_BACKEND:
         settings->backend = (uint8_t)option->number;
         break;
@@ -95,6 +116,11 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
 
 _Static_assert(GT_OPTIONS <= 64, "gt_socket.system_options has a bit for each");
 
+/* inet says einval of an option that the socket can't have. */
+static int refused(int error) {
+    return error == -ENOPROTOOPT || error == -EOPNOTSUPP || error == -ENODEV ? -EINVAL : error;
+}
+
 static int set_of_system(gt_socket *s, const gt_option *option) {
     const gt_option_row *row = &gt_option_rows[option->name];
     int value = (int)option->number;
@@ -102,7 +128,14 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
 
     if (s->watch.fd < 0) /* ENDED: inet says ok, and so do we; there is nobody left to care */
         return s->state == GT_ENDED ? 0 : -EINVAL;
-    error = gt_sys_setsockopt(s->watch.fd, row->level, row->option, &value, sizeof value);
+    if (row->type == GT_TYPE_RAW) { /* inet says ok whatever the system does */
+        (void)gt_sys_setsockopt(s->watch.fd, (int)option->number, (int)option->extra, option->bytes,
+                                (socklen_t)option->size);
+        return 0;
+    }
+    if (row->type == GT_TYPE_BYTES)
+        return refused(gt_sys_setsockopt(s->watch.fd, row->level, row->option, option->bytes, (socklen_t)option->size));
+    error = refused(gt_sys_setsockopt(s->watch.fd, row->level, row->option, &value, sizeof value));
     if ((row->where & GT_INHERITED) != 0)
         s->system_options |= (uint64_t)1 << option->name;
     if (error == 0 && option->name == GT_OPT_RECBUF && !s->settings.buffer_set &&
@@ -172,6 +205,16 @@ static int get_of_system(gt_socket *s, gt_option *option) {
 
     if (s->watch.fd < 0) /* ENDED: left out, as options of another family are */
         return -ENOPROTOOPT;
+    if (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES) {
+        bool raw = row->type == GT_TYPE_RAW;
+        if (option->bytes == NULL || option->size > (uint64_t)row->high)
+            return -EINVAL;
+        size = (socklen_t)option->size;
+        error = gt_sys_getsockopt(s->watch.fd, raw ? (int)option->number : row->level,
+                                  raw ? (int)option->extra : row->option, option->bytes, &size);
+        option->size = size;
+        return raw && error != 0 ? -ENOPROTOOPT : error;
+    }
     error = gt_sys_getsockopt(s->watch.fd, row->level, row->option, &value, &size);
     option->number = row->type == GT_TYPE_BOOL ? value != 0 : value;
     return error;
@@ -209,6 +252,24 @@ static int get_of_engine(const gt_settings *settings, gt_option *option) {
         break;
     case GT_OPT_SHOW_ECONNRESET:
         option->number = settings->show_econnreset;
+        break;
+    case GT_OPT_DELAY_SEND:
+        option->number = settings->delay_send;
+        break;
+    case GT_OPT_EXCLUSIVEADDRUSE:
+        option->number = settings->exclusiveaddruse;
+        break;
+    case GT_OPT_DEBUG:
+        option->number = settings->debug;
+        break;
+    case GT_OPT_TIMEOUT:
+        option->number = settings->timeout;
+        break;
+    case GT_OPT_HIGH_MSGQ_WATERMARK:
+        option->number = settings->msgq_high;
+        break;
+    case GT_OPT_LOW_MSGQ_WATERMARK:
+        option->number = settings->msgq_low;
         break;
     case GT_OPT_LINGER:
         option->number = settings->linger >= 0;

@@ -19,7 +19,8 @@
  * result pointer, NULL bytes with a size above 0, and a handle that never existed are GENTCP_BADARG.
  *
  * Time. Timeouts are in milliseconds; GENTCP_INFINITY waits for ever, 0 doesn't wait. A negative timeout means
- * GENTCP_INFINITY, but for gentcp_connect, where only GENTCP_INFINITY itself does.
+ * GENTCP_INFINITY, but for gentcp_connect, where only GENTCP_INFINITY itself does, and GENTCP_DEFAULT_TIMEOUT, see
+ * there.
  *
  * Processes. A thread that uses gentcp is a process: it has a mailbox, and it is the owner of the sockets that it
  * connects, accepts and listens on, until it gives them away with gentcp_controlling_process. Active sockets (option
@@ -76,6 +77,8 @@ enum gentcp_error {
 };
 
 #define GENTCP_INFINITY ((int64_t)-1)
+/* As a timeout of gentcp_connect, gentcp_accept and of gentcp_recv in its forms: what option timeout says. */
+#define GENTCP_DEFAULT_TIMEOUT ((int64_t)-2)
 
 /* The name of an error as gen_tcp spells it ("econnrefused", "closed", "nxdomain"); "unknown" for a number that is
  * none. Never NULL; static storage. */
@@ -162,6 +165,28 @@ enum gentcp_option_name {
     GENTCP_OPT_SNDBUF,
     GENTCP_OPT_PRIORITY,
     GENTCP_OPT_IPV6_V6ONLY,
+    GENTCP_OPT_TOS,
+    GENTCP_OPT_TCLASS,
+    GENTCP_OPT_TTL,
+    GENTCP_OPT_RECVTOS,
+    GENTCP_OPT_RECVTCLASS,
+    GENTCP_OPT_RECVTTL,
+    GENTCP_OPT_KEEPIDLE,
+    GENTCP_OPT_KEEPINTVL,
+    GENTCP_OPT_KEEPCNT,
+    GENTCP_OPT_REUSEPORT,
+    GENTCP_OPT_REUSEPORT_LB,
+    GENTCP_OPT_EXCLUSIVEADDRUSE,
+    GENTCP_OPT_DONTROUTE,
+    GENTCP_OPT_DEBUG,
+    GENTCP_OPT_HIGH_MSGQ_WATERMARK,
+    GENTCP_OPT_LOW_MSGQ_WATERMARK,
+    GENTCP_OPT_DELAY_SEND,
+    GENTCP_OPT_TIMEOUT,
+    GENTCP_OPT_BIND_TO_DEVICE,
+    GENTCP_OPT_RAW, /* these three: on hosts of Erlang; see gentcp_socket_fd for raw */
+    GENTCP_OPT_HEADER,
+    GENTCP_OPT_DELIVER,
 };
 
 /* Values of GENTCP_ACTIVE; false and true serve for the first two. */
@@ -192,7 +217,7 @@ typedef struct gentcp_option {
     int name;         /* enum gentcp_option_name */
     int64_t number;   /* the value; a boolean is 0 or 1 */
     int64_t extra;    /* the count of GENTCP_ACTIVE_N, the seconds of GENTCP_LINGER */
-    const char *text; /* the address of GENTCP_IP; must last until the call returns */
+    const char *text; /* of GENTCP_IP and GENTCP_BIND_TO_DEVICE; must last until the call returns */
 } gentcp_option;
 
 static inline gentcp_option gentcp_option_make(int name, int64_t number, int64_t extra, const char *text) {
@@ -268,6 +293,32 @@ enum { GENTCP_OPTIONS_MAX = 64 };
 #define GENTCP_SNDBUF(bytes)      GENTCP_OPTION(GENTCP_OPT_SNDBUF, (bytes))      /* SO_SNDBUF */
 #define GENTCP_PRIORITY(value)    GENTCP_OPTION(GENTCP_OPT_PRIORITY, (value))    /* SO_PRIORITY; inherited */
 #define GENTCP_IPV6_V6ONLY(value) GENTCP_OPTION(GENTCP_OPT_IPV6_V6ONLY, (value)) /* bool */
+
+/* The time that GENTCP_DEFAULT_TIMEOUT stands for, in milliseconds or GENTCP_INFINITY, the default. Inherited. */
+#define GENTCP_OPTION_TIMEOUT(ms) GENTCP_OPTION(GENTCP_OPT_TIMEOUT, (ms))
+/* Send nothing at once: what is sent until the process next waits in gentcp goes out together. Default: false.
+ * Inherited. (While send waits for the kernel, see GENTCP_HIGH_WATERMARK, that is at once.) */
+#define GENTCP_DELAY_SEND(value)   GENTCP_OPTION(GENTCP_OPT_DELAY_SEND, (value))
+#define GENTCP_TOS(value)          GENTCP_OPTION(GENTCP_OPT_TOS, (value))         /* IP_TOS, 0..255; inherited */
+#define GENTCP_TCLASS(value)       GENTCP_OPTION(GENTCP_OPT_TCLASS, (value))      /* IPV6_TCLASS, -1..255; inherited */
+#define GENTCP_TTL(value)          GENTCP_OPTION(GENTCP_OPT_TTL, (value))         /* IP_TTL, 1..255, -1; inherited */
+#define GENTCP_RECVTOS(value)      GENTCP_OPTION(GENTCP_OPT_RECVTOS, (value))     /* bool; these three: IP_RECVTOS… */
+#define GENTCP_RECVTCLASS(value)   GENTCP_OPTION(GENTCP_OPT_RECVTCLASS, (value))  /* bool */
+#define GENTCP_RECVTTL(value)      GENTCP_OPTION(GENTCP_OPT_RECVTTL, (value))     /* bool */
+#define GENTCP_KEEPIDLE(seconds)   GENTCP_OPTION(GENTCP_OPT_KEEPIDLE, (seconds))  /* 1..32767; inherited */
+#define GENTCP_KEEPINTVL(seconds)  GENTCP_OPTION(GENTCP_OPT_KEEPINTVL, (seconds)) /* 1..32767; inherited */
+#define GENTCP_KEEPCNT(count)      GENTCP_OPTION(GENTCP_OPT_KEEPCNT, (count))     /* 1..127; inherited */
+#define GENTCP_REUSEPORT(value)    GENTCP_OPTION(GENTCP_OPT_REUSEPORT, (value))   /* bool */
+#define GENTCP_REUSEPORT_LB(value) GENTCP_OPTION(GENTCP_OPT_REUSEPORT_LB, (value)) /* bool; on Linux the same */
+#define GENTCP_DONTROUTE(value)    GENTCP_OPTION(GENTCP_OPT_DONTROUTE, (value))    /* bool */
+/* The name of the network device to use, "" for any: SO_BINDTODEVICE. getopts: -EINVAL. */
+#define GENTCP_BIND_TO_DEVICE(device) gentcp_option_make(GENTCP_OPT_BIND_TO_DEVICE, 0, 0, (device))
+/* Kept and read back, without any effect here: exclusiveaddruse is of Windows, debug traces OTP's driver, and the msgq
+ * watermarks bound the queue of callers in front of an OTP port, which gentcp hasn't got. */
+#define GENTCP_EXCLUSIVEADDRUSE(value)    GENTCP_OPTION(GENTCP_OPT_EXCLUSIVEADDRUSE, (value))    /* bool; inherited */
+#define GENTCP_DEBUG(value)               GENTCP_OPTION(GENTCP_OPT_DEBUG, (value))               /* bool; inherited */
+#define GENTCP_HIGH_MSGQ_WATERMARK(bytes) GENTCP_OPTION(GENTCP_OPT_HIGH_MSGQ_WATERMARK, (bytes)) /* inherited */
+#define GENTCP_LOW_MSGQ_WATERMARK(bytes)  GENTCP_OPTION(GENTCP_OPT_LOW_MSGQ_WATERMARK, (bytes))  /* inherited */
 
 /* Sets options (inet:setopts/2): all are checked first, then applied in order, up to the first failure. -EINVAL: one is
  * bad and none was applied, or the socket is closed. */

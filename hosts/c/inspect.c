@@ -36,7 +36,8 @@ static int get_one(gt_csocket *socket, gentcp_option *option) {
     gt_option one = {.name = (uint16_t)option->name};
     int error;
 
-    if (option->name < 0 || option->name >= GT_OPTIONS || option->name == GENTCP_OPT_MODE)
+    if (option->name < 0 || option->name >= GT_OPTIONS || gt_option_of_erlang(option->name) ||
+        option->name == GENTCP_OPT_BIND_TO_DEVICE)
         return -EINVAL;
     error = gt_get_option(&socket->engine, &one);
     if (error == 0)

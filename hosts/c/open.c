@@ -72,17 +72,29 @@ static bool options_allowed(const gt_option_list *options, int where) {
     return true;
 }
 
+/* The last {timeout, T} of a list, which counts before there is a socket to ask. */
+static int64_t option_timeout(const gt_option_list *options) {
+    for (int i = options->count; i-- > 0;) {
+        if (options->items[i].name == GT_OPT_TIMEOUT)
+            return options->items[i].number;
+    }
+    return GENTCP_INFINITY;
+}
+
 int gentcp_connect(const char *host, uint16_t port, const gentcp_option *options, int64_t timeout_ms,
                    gentcp_socket *out) {
-    int64_t deadline = gt_deadline_of(timeout_ms);
+    int64_t deadline;
     gt_option_list list;
     gt_addresses *addresses;
     gt_process *self;
     int error;
 
-    if (host == NULL || out == NULL || timeout_ms < GENTCP_INFINITY || !gt_options_read(options, &list) ||
+    if (host == NULL || out == NULL || timeout_ms < GENTCP_DEFAULT_TIMEOUT || !gt_options_read(options, &list) ||
         !options_allowed(&list, GT_AT_CONNECT))
         return GENTCP_BADARG;
+    if (timeout_ms == GENTCP_DEFAULT_TIMEOUT)
+        timeout_ms = option_timeout(&list);
+    deadline = gt_deadline_of(timeout_ms);
     error = gt_process_self(&self);
     if (error != 0)
         return error;
@@ -132,7 +144,7 @@ int gentcp_accept(gentcp_socket listener, int64_t timeout_ms, gentcp_socket *out
         return error;
     error = gt_process_self(&call.waiter);
     if (error == 0)
-        error = gt_await(socket, &call, gt_accept(&socket->engine, &call.op), gt_deadline_of(timeout_ms));
+        error = gt_await(socket, &call, gt_accept(&socket->engine, &call.op), gt_deadline_for(socket, timeout_ms));
     gt_csocket_drop(socket);
     if (error == 0)
         give_out(call.accepted, out);

@@ -21,6 +21,10 @@ static const int packet_types[GT_PACKET_TYPES] = {
     [GT_PACKET_4] = GENTCP_PACKET_4, [GT_PACKET_LINE] = GENTCP_LINE,
 };
 
+bool gt_option_of_erlang(int name) {
+    return gt_option_rows[name].owner == GT_OF_HOST || name == GT_OPT_RAW;
+}
+
 static bool read_packet(gt_option *option) {
     for (int i = 0; i < GT_PACKET_TYPES; i++) {
         if (packet_types[i] == option->number) {
@@ -44,13 +48,18 @@ static bool read_address(const char *text, int family, gt_address *out) {
 }
 
 static bool read_one(const gentcp_option *from, int family, gt_option *out) {
-    if (from->name < 0 || from->name >= GT_OPTIONS || from->name == GT_OPT_MODE)
+    if (from->name < 0 || from->name >= GT_OPTIONS || gt_option_of_erlang(from->name))
         return false;
     *out = (gt_option){.name = (uint16_t)from->name, .number = from->number, .extra = from->extra};
     if (out->name == GT_OPT_PACKET)
         return read_packet(out);
     if (out->name == GT_OPT_IP)
         return read_address(from->text, family, &out->address);
+    if (out->name == GT_OPT_BIND_TO_DEVICE) {
+        out->bytes = (void *)(uintptr_t)from->text; /* it is only read */
+        out->size = from->text != NULL ? strlen(from->text) : 0;
+        return from->text != NULL;
+    }
     return true;
 }
 

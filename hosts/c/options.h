@@ -12,6 +12,8 @@ typedef struct gt_option_list {
     gt_option items[GENTCP_OPTIONS_MAX];
 } gt_option_list;
 
+/* Is it one that has a meaning for Erlang only? */
+bool gt_option_of_erlang(int name);
 /* Converts a list (NULL: none). False: one that can't be right, or too many. */
 bool gt_options_read(const gentcp_option *options, gt_option_list *out);
 /* The engine's answer for option getopts. */

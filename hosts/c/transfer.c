@@ -78,7 +78,7 @@ static int receive(gentcp_socket handle, gt_call *call, int64_t timeout_ms) {
         return error;
     error = gt_process_self(&call->waiter);
     if (error == 0)
-        error = gt_await(socket, call, gt_recv(&socket->engine, &call->op), gt_deadline_of(timeout_ms));
+        error = gt_await(socket, call, gt_recv(&socket->engine, &call->op), gt_deadline_for(socket, timeout_ms));
     gt_csocket_drop(socket);
     return error;
 }

@@ -13,6 +13,15 @@ int64_t gt_deadline_of(int64_t timeout_ms) {
     return timeout_ms < GT_NEVER - now ? now + timeout_ms : GT_NEVER;
 }
 
+int64_t gt_deadline_for(gt_csocket *socket, int64_t timeout_ms) {
+    if (timeout_ms == GENTCP_DEFAULT_TIMEOUT) {
+        gt_lock_take(&socket->engine.lock);
+        timeout_ms = socket->engine.settings.timeout;
+        gt_lock_drop(&socket->engine.lock);
+    }
+    return gt_deadline_of(timeout_ms);
+}
+
 int64_t gt_time_left(int64_t deadline) {
     int64_t left;
 

@@ -20,6 +20,8 @@ typedef struct gt_call {
 
 /* The moment (gt_sys_now) at which a timeout passes; negative timeouts never do. */
 int64_t gt_deadline_of(int64_t timeout_ms);
+/* The same, where GENTCP_DEFAULT_TIMEOUT is option timeout of that socket. */
+int64_t gt_deadline_for(gt_csocket *socket, int64_t timeout_ms);
 /* How long it is until then: -1: for ever; 0: it has passed. */
 int64_t gt_time_left(int64_t deadline);
 

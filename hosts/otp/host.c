@@ -224,6 +224,8 @@ static gt_socket *create(gt_socket *listener, gt_op *op) {
         return NULL;
     otp_poller_keep(l->poller);
     s->mode = l->mode;
+    s->header = l->header;
+    s->deliver = l->deliver;
     return &s->socket;
 }
 
@@ -242,12 +244,26 @@ static void closed(gt_socket *socket) {
 }
 
 static int set_option(gt_socket *socket, const gt_option *option) {
-    of(socket)->mode = (uint8_t)option->number;
+    otp_socket *s = of(socket);
+
+    if (option->name == GT_OPT_HEADER)
+        s->header = (uint16_t)option->number;
+    else if (option->name == GT_OPT_DELIVER)
+        s->deliver = (uint8_t)option->number;
+    else
+        s->mode = (uint8_t)option->number;
     return 0;
 }
 
 static int get_option(gt_socket *socket, gt_option *option) {
-    option->number = of(socket)->mode;
+    const otp_socket *s = of(socket);
+
+    if (option->name == GT_OPT_HEADER)
+        option->number = s->header;
+    else if (option->name == GT_OPT_DELIVER)
+        option->number = s->deliver;
+    else
+        option->number = s->mode;
     return 0;
 }
 
@@ -264,13 +280,30 @@ static ERL_NIF_TERM http_term(ErlNifEnv *env, const otp_socket *s, const gt_http
     return otp_http_term(env, http, type == GT_PACKET_HTTP_BIN || type == GT_PACKET_HTTPH_BIN);
 }
 
-/* {list, Binary} tells the caller to make a list of it: that takes time, and the caller's BIF can be preempted. */
+/* Option header: [Byte, Byte, … | Binary], of a binary that is at least so long; else all of it as a list. */
+static ERL_NIF_TERM with_header(ErlNifEnv *env, ERL_NIF_TERM binary, const gt_data *data, size_t header) {
+    ERL_NIF_TERM list;
+
+    if (header == 0)
+        return binary;
+    if (header > data->size)
+        return enif_make_string_len(env, (const char *)data->bytes, data->size, ERL_NIF_LATIN1);
+    list = enif_make_sub_binary(env, binary, header, data->size - header);
+    while (header-- > 0)
+        list = enif_make_list_cell(env, enif_make_uint(env, data->bytes[header]), list);
+    return list;
+}
+
+/* {list, Binary} tells the caller to make a list of it: that takes time, and the caller's BIF can be preempted.
+ * {Header, Binary}: likewise of its beginning. */
 static ERL_NIF_TERM received(ErlNifEnv *env, otp_socket *s, const gt_data *data, ERL_NIF_TERM *binary) {
     *binary = otp_atom.ok;
     if (data->http != NULL)
         return enif_make_tuple2(env, otp_atom.ok, http_term(env, s, data->http));
     *binary = otp_data_binary(env, data);
-    return enif_make_tuple2(env, s->mode == GT_MODE_BINARY ? otp_atom.ok : otp_atom.list, *binary);
+    if (s->mode == GT_MODE_LIST)
+        return enif_make_tuple2(env, otp_atom.list, *binary);
+    return enif_make_tuple2(env, s->header == 0 ? otp_atom.ok : enif_make_uint(env, s->header), *binary);
 }
 
 static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
@@ -318,6 +351,8 @@ static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message
 
     switch (m->kind) {
     case GT_TCP:
+        if (s->deliver == GT_DELIVER_PORT && m->data.http == NULL)
+            return enif_make_tuple2(env, socket, enif_make_tuple2(env, otp_atom.data, data));
         return enif_make_tuple3(env, m->data.http != NULL ? otp_atom.http : otp_atom.tcp, socket, data);
     case GT_TCP_CLOSED:
         return enif_make_tuple2(env, otp_atom.tcp_closed, socket);
@@ -335,6 +370,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
     bool as_list = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_LIST;
     bool as_binary = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_BINARY;
     ERL_NIF_TERM data = otp_atom.ok;
+    ERL_NIF_TERM binary = data;
     bool taken;
 
     if (as_http)
@@ -342,12 +378,12 @@ static int deliver(gt_socket *socket, const gt_message *m) {
     else if (as_list)
         data = enif_make_string_len(env, (const char *)m->data.bytes, m->data.size, ERL_NIF_LATIN1);
     else if (as_binary)
-        data = otp_data_binary(env, &m->data);
+        data = with_header(env, binary = otp_data_binary(env, &m->data), &m->data, s->header);
     taken = enif_send(NULL, &s->owner, NULL, message_term(env, s, m, data)) != 0;
     if (as_binary && taken)
         otp_data_taken(&m->data);
     else if (as_binary)
-        otp_data_kept(&m->data, data);
+        otp_data_kept(&m->data, binary);
     else if (as_list && taken && m->data.buffer != NULL)
         otp_buffer_free(m->data.buffer);
     enif_clear_env(env);

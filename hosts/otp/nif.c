@@ -324,13 +324,13 @@ static ERL_NIF_TERM nif_getopts(ErlNifEnv *env, int argc, arguments argv) {
     if (s == NULL || !enif_is_list(env, list))
         return enif_make_badarg(env);
     while (enif_get_list_cell(env, list, &name, &list)) {
-        gt_option option = {0};
-        int status = otp_get_option_name(name, &option) ? gt_get_option(&s->socket, &option) : -EINVAL;
+        ERL_NIF_TERM option;
+        int status = otp_read_option(env, &s->socket, name, &option);
         if (status == -ENOPROTOOPT || status == -EOPNOTSUPP)
             continue; /* of another family */
         if (status != 0)
             return otp_error(env, status);
-        found = enif_make_list_cell(env, otp_option_term(env, &option), found);
+        found = enif_make_list_cell(env, option, found);
     }
     if (!enif_is_empty_list(env, list))
         return otp_error(env, -EINVAL);

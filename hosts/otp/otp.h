@@ -37,6 +37,8 @@ struct otp_socket {
     ErlNifPid owner; /* this and what follows: guarded by socket.lock */
     ErlNifMonitor monitor;
     uint8_t mode;          /* gt_mode */
+    uint8_t deliver;       /* gt_deliver */
+    uint16_t header;       /* option header: binaries begin with so many bytes as a list */
     bool monitored;        /* monitor watches owner */
     otp_socket *next;      /* otp_poller's list; guarded by its lock */
     otp_socket **previous; /* what points here; NULL: not on the list */
@@ -125,7 +127,7 @@ ERL_NIF_TERM otp_http_term(ErlNifEnv *env, const gt_http *http, bool binaries);
 typedef struct otp_atoms {
     ERL_NIF_TERM ok, error, yes, no, infinity, wait, cancelled, reply, inet_tag, module, list, binary, mode;
     ERL_NIF_TERM tcp, tcp_closed, tcp_error, tcp_passive, once, raw, line, any, loopback, inet, inet6, socket;
-    ERL_NIF_TERM family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on, http;
+    ERL_NIF_TERM term, port, data, family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on, http;
 } otp_atoms;
 
 extern otp_atoms otp_atom;
@@ -152,8 +154,7 @@ typedef struct otp_options {
  * terms of the right kind; gt_option_check has still to be done. */
 int otp_get_options(ErlNifEnv *env, ERL_NIF_TERM list, int where, otp_options *out);
 void otp_options_free(otp_options *options);
-/* The option of that name, as the list of inet:getopts has it. False: no such name. */
-bool otp_get_option_name(ERL_NIF_TERM term, gt_option *out);
-ERL_NIF_TERM otp_option_term(ErlNifEnv *env, const gt_option *option);
+/* Reads the option that an element of inet:getopts' list names. 0, or gt_get_option's error; -EINVAL: no such name. */
+int otp_read_option(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM wanted, ERL_NIF_TERM *out);
 
 #endif

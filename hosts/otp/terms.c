@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "hosts/otp/otp.h"
 
-enum { OPTIONS_MAX = 1000 }; /* a list longer than this is a mistake */
+enum {
+    OPTIONS_MAX = 1000,       /* a list longer than this is a mistake, */
+    RAW_SIZE_MAX = 64 * 1024, /* and so is more than this of {raw, Level, Name, Size} */
+};
 
 otp_atoms otp_atom;
 static ERL_NIF_TERM option_names[GT_OPTIONS];
@@ -63,6 +67,9 @@ void otp_terms_start(ErlNifEnv *env) {
         .inet = enif_make_atom(env, "inet"),
         .inet6 = enif_make_atom(env, "inet6"),
         .socket = enif_make_atom(env, "socket"),
+        .term = enif_make_atom(env, "term"),
+        .port = enif_make_atom(env, "port"),
+        .data = enif_make_atom(env, "data"),
         .family = enif_make_atom(env, "family"),
         .ifaddr = enif_make_atom(env, "ifaddr"),
         .tcp_module = enif_make_atom(env, "tcp_module"),
@@ -225,6 +232,30 @@ static bool get_linger(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
            get_number(env, part[1], &out->extra);
 }
 
+static bool get_bytes(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
+    ErlNifBinary bytes;
+
+    if (!enif_inspect_binary(env, term, &bytes))
+        return false;
+    out->bytes = bytes.data; /* as long as the term lives */
+    out->size = bytes.size;
+    return true;
+}
+
+/* Level, Name, Bytes. */
+static bool get_raw(ErlNifEnv *env, const ERL_NIF_TERM *part, gt_option *out) {
+    out->name = GT_OPT_RAW;
+    return get_number(env, part[0], &out->number) && get_number(env, part[1], &out->extra) &&
+           get_bytes(env, part[2], out);
+}
+
+static bool get_raw_tuple(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
+    const ERL_NIF_TERM *part;
+    int arity;
+
+    return enif_get_tuple(env, term, &arity, &part) && arity == 3 && get_raw(env, part, out);
+}
+
 static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *out) {
     switch ((enum gt_option_type)gt_option_rows[out->name].type) {
     case GT_TYPE_BOOL:
@@ -251,11 +282,17 @@ static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *
         return get_linger(env, term, out);
     case GT_TYPE_ADDRESS:
         return otp_get_address(env, term, family, &out->address);
+    case GT_TYPE_BYTES:
+        return get_bytes(env, term, out);
+    case GT_TYPE_RAW:
+        return get_raw_tuple(env, term, out);
+    case GT_TYPE_DELIVER:
+        return get_choice(term, (ERL_NIF_TERM[]){otp_atom.term, otp_atom.port}, 2, &out->number);
     }
     return false;
 }
 
-bool otp_get_option_name(ERL_NIF_TERM term, gt_option *out) {
+static bool get_option_name(ERL_NIF_TERM term, gt_option *out) {
     for (int i = 0; i < GT_OPTIONS; i++) {
         if (enif_is_identical(term, option_names[i])) {
             out->name = (uint16_t)i;
@@ -285,7 +322,11 @@ static bool get_option(ErlNifEnv *env, ERL_NIF_TERM term, int where, int family,
     *skip = false;
     if (enif_is_atom(env, term))
         return get_bare(term, out);
-    if (!enif_get_tuple(env, term, &arity, &part) || arity != 2)
+    if (!enif_get_tuple(env, term, &arity, &part))
+        return false;
+    if (arity == 4 && enif_is_identical(part[0], otp_atom.raw))
+        return get_raw(env, part + 1, out);
+    if (arity != 2)
         return false;
     if (enif_is_identical(part[0], otp_atom.tcp_module)) {
         *skip = true;
@@ -299,7 +340,7 @@ static bool get_option(ErlNifEnv *env, ERL_NIF_TERM term, int where, int family,
         out->name = GT_OPT_IP;
         return otp_get_address(env, part[1], family, &out->address);
     }
-    return otp_get_option_name(part[0], out) && get_value(env, part[1], family, out);
+    return get_option_name(part[0], out) && get_value(env, part[1], family, out);
 }
 
 /* What the family atoms in the list say, so that {ip, loopback} may stand before inet6. */
@@ -383,11 +424,68 @@ static ERL_NIF_TERM value_term(ErlNifEnv *env, const gt_option *option) {
         return packet_names[option->number];
     case GT_TYPE_LINGER:
         return enif_make_tuple2(env, otp_bool(option->number != 0), enif_make_int64(env, option->extra));
+    case GT_TYPE_DELIVER:
+        return option->number == GT_DELIVER_TERM ? otp_atom.term : otp_atom.port;
     default:
         return enif_make_int64(env, option->number);
     }
 }
 
-ERL_NIF_TERM otp_option_term(ErlNifEnv *env, const gt_option *option) {
-    return enif_make_tuple2(env, option_names[option->name], value_term(env, option));
+/* {raw, Level, Name, Size}, or a binary of that size; the answer has what the system has filled in. */
+static int read_raw(ErlNifEnv *env, gt_socket *socket, const ERL_NIF_TERM *part, ERL_NIF_TERM *out) {
+    gt_option option = {.name = GT_OPT_RAW};
+    ERL_NIF_TERM value;
+    int64_t size;
+    int status;
+
+    if (!get_number(env, part[0], &option.number) || !get_number(env, part[1], &option.extra))
+        return -EINVAL;
+    if (get_bytes(env, part[2], &option))
+        size = (int64_t)option.size;
+    else if (!get_number(env, part[2], &size))
+        return -EINVAL;
+    if (size < 0 || size > RAW_SIZE_MAX)
+        return -EINVAL;
+    option.size = (size_t)size;
+    option.bytes = enif_make_new_binary(env, option.size, &value);
+    memset(option.bytes, 0, option.size);
+    status = gt_get_option(socket, &option);
+    if (status != 0)
+        return status;
+    if (option.size < (size_t)size)
+        value = enif_make_sub_binary(env, value, 0, option.size);
+    *out = enif_make_tuple4(env, otp_atom.raw, part[0], part[1], value);
+    return 0;
+}
+
+/* A name, without the 0 that the system ends it with. */
+static ERL_NIF_TERM name_term(ErlNifEnv *env, const char *name, size_t size) {
+    ERL_NIF_TERM term;
+
+    size = strnlen(name, size);
+    memcpy(enif_make_new_binary(env, size, &term), name, size);
+    return term;
+}
+
+int otp_read_option(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM wanted, ERL_NIF_TERM *out) {
+    const ERL_NIF_TERM *part;
+    char name[IFNAMSIZ] = "";
+    gt_option option = {0};
+    int arity, status;
+    bool text;
+
+    if (enif_get_tuple(env, wanted, &arity, &part) && arity == 4 && enif_is_identical(part[0], otp_atom.raw))
+        return read_raw(env, socket, part + 1, out);
+    if (!get_option_name(wanted, &option))
+        return -EINVAL;
+    text = gt_option_rows[option.name].type == GT_TYPE_BYTES;
+    if (text) {
+        option.bytes = name;
+        option.size = sizeof name;
+    }
+    status = gt_get_option(socket, &option);
+    if (status == 0)
+        *out = enif_make_tuple2(env, option_names[option.name],
+                                text ? name_term(env, name, option.size) : value_term(env, &option));
+    return status;
 }

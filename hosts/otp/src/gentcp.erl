@@ -14,7 +14,7 @@
 -type socket() :: {'$inet', gentcp, gentcp_nif:handle()}.
 -type reason() :: closed | timeout | not_owner | badarg | inet:posix().
 -type address() :: inet:ip_address() | inet:hostname() | any | loopback.
--type data() :: binary() | string() | gentcp_nif:http_line().
+-type data() :: binary() | string() | nonempty_improper_list(byte(), binary()) | gentcp_nif:http_line().
 -type name() :: {inet:ip_address(), inet:port_number()}.
 
 -define(SOCKET(Handle), {'$inet', gentcp, Handle}).
@@ -42,7 +42,12 @@ listen(Port, Options) ->
 
 -spec connect(address(), inet:port_number() | atom(), list()) -> {ok, socket()} | {error, reason()}.
 connect(Address, Port, Options) ->
-    connect(Address, Port, Options, infinity).
+    connect(Address, Port, Options, option_timeout(Options, infinity)).
+
+%% The last one counts. The list is checked elsewhere, so anything may be in it.
+option_timeout([{timeout, T} | Options], _) when is_integer(T), T >= 0; T =:= infinity -> option_timeout(Options, T);
+option_timeout([_ | Options], T) -> option_timeout(Options, T);
+option_timeout(_, T) -> T.
 
 -spec connect(address(), inet:port_number() | atom(), list(), timeout()) -> {ok, socket()} | {error, reason()}.
 connect(Address, Port, Options, Timeout) when is_tuple(Address); is_list(Address); is_atom(Address) ->
@@ -113,10 +118,13 @@ still(Result) -> Result.
 
 -spec accept(socket()) -> {ok, socket()} | {error, reason()}.
 accept(Listener) ->
-    accept(Listener, infinity).
+    accept_for(Listener, default).
 
 -spec accept(socket(), timeout()) -> {ok, socket()} | {error, reason()}.
-accept(?SOCKET(Handle), Timeout) when ?IS_TIMEOUT(Timeout) ->
+accept(Listener, Timeout) when ?IS_TIMEOUT(Timeout) ->
+    accept_for(Listener, Timeout).
+
+accept_for(?SOCKET(Handle), Timeout) ->
     case gentcp_nif:accept(Handle) of
         Id when is_integer(Id) -> await(Handle, Id, Timeout);
         Result -> Result
@@ -125,19 +133,29 @@ accept(?SOCKET(Handle), Timeout) when ?IS_TIMEOUT(Timeout) ->
 %% ---- receiving ----
 
 -spec recv(socket(), non_neg_integer()) -> {ok, data()} | {error, reason()}.
-recv(Socket, Length) ->
-    recv(Socket, Length, infinity).
+recv(Socket, Length) when ?IS_LENGTH(Length) ->
+    recv_for(Socket, Length, default).
 
 -spec recv(socket(), non_neg_integer(), timeout()) -> {ok, data()} | {error, reason()}.
-recv(?SOCKET(Handle), Length, Timeout) when ?IS_LENGTH(Length), ?IS_TIMEOUT(Timeout) ->
+recv(Socket, Length, Timeout) when ?IS_LENGTH(Length), ?IS_TIMEOUT(Timeout) ->
+    recv_for(Socket, Length, Timeout).
+
+recv_for(?SOCKET(Handle), Length, Timeout) ->
     case gentcp_nif:recv(Handle, Length) of
         {ok, _} = Result -> Result;
         Id when is_integer(Id) -> received(await(Handle, Id, Timeout));
         Result -> received(Result)
     end.
 
-received({list, Binary}) -> {ok, binary_to_list(Binary)};
-received(Result) -> Result.
+received({list, Binary}) ->
+    {ok, binary_to_list(Binary)};
+received({Header, Binary}) when is_integer(Header) ->
+    case Binary of
+        <<Begin:Header/binary, Rest/binary>> -> {ok, binary_to_list(Begin) ++ Rest};
+        _ -> {ok, binary_to_list(Binary)}
+    end;
+received(Result) ->
+    Result.
 
 -spec unrecv(socket(), iodata()) -> ok | {error, reason()}.
 unrecv(?SOCKET(Handle), Data) ->
@@ -194,6 +212,7 @@ controlling_process(?SOCKET(Handle) = Socket, NewOwner) when is_pid(NewOwner) ->
 collect(Socket) ->
     receive
         {tcp, Socket, _} = Message -> [Message | collect(Socket)];
+        {Socket, {data, _}} = Message -> [Message | collect(Socket)];
         {http, Socket, _} = Message -> [Message | collect(Socket)];
         {tcp_closed, Socket} = Message -> [Message | collect(Socket)];
         {tcp_error, Socket, _} = Message -> [Message | collect(Socket)];
@@ -207,7 +226,7 @@ collect(Socket) ->
 setopts(?SOCKET(Handle), Options) ->
     gentcp_nif:setopts(Handle, Options).
 
--spec getopts(socket(), [atom()]) -> {ok, list()} | {error, reason()}.
+-spec getopts(socket(), [atom() | {raw, integer(), integer(), non_neg_integer() | binary()}]) -> {ok, list()} | {error, reason()}.
 getopts(?SOCKET(Handle), Names) when is_list(Names) ->
     gentcp_nif:getopts(Handle, Names).
 
@@ -256,6 +275,12 @@ resolve(Address, Family, Timeout) -> inet:getaddrs(Address, Family, Timeout).
 
 %% ---- waiting ----
 
+%% default: what option timeout says; only asked for when there is something to wait for.
+await(Handle, Id, default) ->
+    case gentcp_nif:getopts(Handle, [timeout]) of
+        {ok, [{timeout, Timeout}]} -> await(Handle, Id, Timeout);
+        {error, _} -> await(Handle, Id, infinity) % closed: the answer is on its way
+    end;
 await(Handle, Id, Timeout) ->
     receive
         ?REPLY(Id, Result) -> Result
