@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Socket options: one table, from which come validation, setting, reading, inheritance and the docs.
  *
- * To add an option: one row in options_table.h (and its test). */
+ * To add an option: one row in options_table.h, its name at the same place in include/gentcp.h (the compiler compares),
+ * a value in test/behaviour_options_test.c (which complains of a row without one), and the target options_doc. If the
+ * engine keeps it, its place in gt_settings and in set_options.c, too. */
 #ifndef GT_OPTIONS_H
 #define GT_OPTIONS_H
 

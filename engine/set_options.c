@@ -207,7 +207,7 @@ static int get_of_system(gt_socket *s, gt_option *option) {
         return -ENOPROTOOPT;
     if (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES) {
         bool raw = row->type == GT_TYPE_RAW;
-        if (option->bytes == NULL || option->size > (uint64_t)row->high)
+        if (option->bytes == NULL || option->size > INT32_MAX)
             return -EINVAL;
         size = (socklen_t)option->size;
         error = gt_sys_getsockopt(s->watch.fd, raw ? (int)option->number : row->level,

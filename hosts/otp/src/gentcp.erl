@@ -226,7 +226,8 @@ collect(Socket) ->
 setopts(?SOCKET(Handle), Options) ->
     gentcp_nif:setopts(Handle, Options).
 
--spec getopts(socket(), [atom() | {raw, integer(), integer(), non_neg_integer() | binary()}]) -> {ok, list()} | {error, reason()}.
+-spec getopts(socket(), [atom() | {raw, integer(), integer(), non_neg_integer() | binary()}]) ->
+    {ok, list()} | {error, reason()}.
 getopts(?SOCKET(Handle), Names) when is_list(Names) ->
     gentcp_nif:getopts(Handle, Names).
 

@@ -51,7 +51,8 @@ accept(_Listener) ->
     ?NOT_LOADED.
 
 %% {list, Binary}: the socket's mode is list. {Header, Binary}: option header. A line of http comes ready.
--spec recv(handle(), non_neg_integer()) -> {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() | id().
+-spec recv(handle(), non_neg_integer()) ->
+    {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() | id().
 recv(_Handle, _Length) ->
     ?NOT_LOADED.
 
