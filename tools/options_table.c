@@ -47,7 +47,7 @@ static void print_range(const gt_option_row *row) {
         printf("%d..%d", -GT_ACTIVE_COUNT_MAX - 1, GT_ACTIVE_COUNT_MAX);
         break;
     case GT_TYPE_LINGER:
-        printf("0..%d", UINT16_MAX);
+        printf("0..%d", (int)UINT16_MAX);
         break;
     case GT_TYPE_BYTES:
     case GT_TYPE_RAW:
