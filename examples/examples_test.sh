@@ -124,6 +124,67 @@ rpc_client_tells_why_it_failed() {
     [ $? = 1 ] && [ "$message" = "127.0.0.1 $port: econnrefused" ]
 }
 
+# get EXPECTED ARGUMENT...: curl's output
+get() {
+    expected=$1
+    shift
+    got=$(curl -s --max-time 10 --noproxy '*' "$@") && [ "$got" = "$expected" ] && return
+    echo "expected '$expected', got '$got'"
+    return 1
+}
+
+http_server_answers_and_keeps_the_connection() {
+    start http_server || return
+    url=http://127.0.0.1:$port
+    get 'hello' "$url/" && get 'a body' -d 'a body' "$url/" || return
+    # The second request and the third, which has a body, open no connection of their own.
+    get '200 1 200 0 200 0 ' -o "$work/1" -o "$work/2" -o "$work/3" -w '%{http_code} %{num_connects} ' "$url/a" "$url/b" "$url/c" \
+        && stop
+}
+
+http_server_returns_a_large_body() {
+    start http_server || return
+    head -c 1000000 /dev/urandom >"$work/sent"
+    curl -s --max-time 20 --noproxy '*' --data-binary "@$work/sent" "http://127.0.0.1:$port/" >"$work/returned"
+    cmp "$work/sent" "$work/returned" && stop
+}
+
+http_server_tells_what_it_refuses() {
+    start http_server || return
+    url=http://127.0.0.1:$port
+    head -c 1000001 /dev/zero >"$work/large"
+    get 413 -o "$work/answer" -w '%{http_code}' --data-binary "@$work/large" "$url/" || return
+    get 501 -o "$work/answer" -w '%{http_code}' -H 'Transfer-Encoding: chunked' -d x "$url/" || return
+    get 400 -o "$work/answer" -w '%{http_code}' -H 'Content-Length: 0x1' -d x "$url/" || return
+    get 400 -o "$work/answer" -w '%{http_code}' -H 'Broken Name: x' "$url/" || return
+    connect && printf 'nonsense\r\n' >&$socket && hears $'HTTP/1.1 400 -\r' && disconnect && stop
+}
+
+# say_and_hear_the_end REQUEST: the server's answer, up to the end of the connection.
+say_and_hear_the_end() {
+    connect && printf "$1" >&$socket && timeout 5 cat <&$socket >"$work/answer" && disconnect
+}
+
+http_server_closes_when_asked_to() {
+    start http_server || return
+    say_and_hear_the_end 'GET / HTTP/1.1\r\nconnection: Close\r\n\r\n' && grep -q '^Connection: close' "$work/answer" || return
+    say_and_hear_the_end 'GET / HTTP/1.0\r\n\r\n' && tail -n 1 "$work/answer" | grep -qx hello || return
+    say_and_hear_the_end 'HEAD / HTTP/1.0\r\n\r\n' && ! grep -q hello "$work/answer" && stop
+}
+
+# Two requests at once, of which the first has a body that looks like a third.
+http_server_takes_a_body_for_no_request() {
+    start http_server || return
+    say_and_hear_the_end 'PUT / HTTP/1.1\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\nGET / HTTP/1.0\r\n\r\n' || return
+    [ "$(grep -c 'HTTP/1.1 200' "$work/answer")" = 2 ] && grep -qx $'GET / HTTP/1.1\r' "$work/answer" && stop
+}
+
+http_server_stands_a_load() {
+    start http_server || return
+    timeout 20 wrk -t 1 -c 32 -d 1 "http://127.0.0.1:$port/" >"$work/load" || return
+    grep -q '^ *[1-9][0-9]* requests in' "$work/load" && ! grep -E 'Socket errors|Non-2xx' "$work/load" && stop
+}
+
 # The program in README is first.c without its license line.
 readme_shows_first() {
     diff <(awk '/<!-- examples\/first\.c -->/ { found = 1 }
@@ -148,7 +209,10 @@ for poller in epoll poll; do
     for name in first_echoes_one_client echo_server_serves_several_clients_at_once \
         echo_server_returns_what_is_larger_than_its_buffers chat_server_passes_lines_to_the_others \
         chat_server_drops_a_guest_who_never_reads rpc_answers rpc_server_serves_several_clients_at_once \
-        rpc_server_refuses_a_packet_that_is_too_large rpc_client_tells_why_it_failed; do
+        rpc_server_refuses_a_packet_that_is_too_large rpc_client_tells_why_it_failed \
+        http_server_answers_and_keeps_the_connection http_server_returns_a_large_body \
+        http_server_tells_what_it_refuses http_server_closes_when_asked_to \
+        http_server_takes_a_body_for_no_request http_server_stands_a_load; do
         check $name ", $poller"
     done
 done

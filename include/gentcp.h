@@ -84,15 +84,18 @@ enum gentcp_error {
  * none. Never NULL; static storage. */
 GENTCP_API const char *gentcp_error_name(int error);
 
+typedef struct gentcp_http gentcp_http;
+
 /* Received bytes. bytes is never NULL, and bytes[size] is 0, so that a received line is a string. They belong to
  * whoever got them, who may change them, and gives them back with gentcp_data_release. */
 typedef struct gentcp_data {
     uint8_t *bytes;
     size_t size;
-    void *memory; /* gentcp's: what there is to release */
+    const gentcp_http *http; /* packet types http and httph: what the line says, and lives as long as it; else NULL */
+    void *memory;            /* gentcp's: what there is to release */
 } gentcp_data;
 
-/* Releases the bytes; *data is empty then. From any thread. Harmless on {0}, on NULL, and when repeated. */
+/* Releases the bytes, and http; *data is empty then. From any thread. Harmless on {0}, on NULL, and when repeated. */
 GENTCP_API void gentcp_data_release(gentcp_data *data);
 
 /* An address and a port: sockaddr_in or sockaddr_in6, by any.sa_family; size bytes of it count. */
@@ -204,6 +207,17 @@ enum gentcp_packet {
     GENTCP_PACKET_2 = 2,
     GENTCP_PACKET_4 = 4,
     GENTCP_LINE = 16, /* received data is split after each line's delimiter, which stays */
+    /* These have a header of their own, which tells their length: received whole, with it; sent as they are. */
+    GENTCP_ASN1,  /* ASN.1 BER */
+    GENTCP_SUNRM, /* Sun RPC record marking */
+    GENTCP_CDR,   /* CORBA GIOP 1.1 */
+    GENTCP_FCGI,  /* FastCGI; received without their padding */
+    GENTCP_TPKT,  /* TPKT (RFC 1006) */
+    /* HTTP/1, a line at a time, and what it says: see gentcp_http. Sent as it is. */
+    GENTCP_HTTP,                   /* a request or status line, header fields, their end, and then the next such line */
+    GENTCP_HTTPH,                  /* header fields and their end only: trailers, parts of a multipart body */
+    GENTCP_HTTP_BIN = GENTCP_HTTP, /* there are two of each in Erlang, for two kinds of strings */
+    GENTCP_HTTPH_BIN = GENTCP_HTTPH,
 };
 
 /* Values of GENTCP_INET_BACKEND. */
@@ -252,7 +266,8 @@ enum { GENTCP_OPTIONS_MAX = 64 };
 #define GENTCP_ACTIVE_N(count) gentcp_option_make(GENTCP_OPT_ACTIVE, GENTCP_ACTIVE_COUNT, (count), NULL)
 /* enum gentcp_packet. Default: GENTCP_RAW. Inherited. */
 #define GENTCP_PACKET(type) GENTCP_OPTION(GENTCP_OPT_PACKET, (type))
-/* The largest packet to receive, in bytes; a larger one is -EMSGSIZE. 0, the default: no limit but 2 GiB. Inherited. */
+/* The largest packet to receive, in bytes; a larger one is -EMSGSIZE. 0, the default: no limit but 2 GiB, and for a
+ * line of HTTP option buffer, if it was set, else 64 KiB. Inherited. */
 #define GENTCP_PACKET_SIZE(bytes) GENTCP_OPTION(GENTCP_OPT_PACKET_SIZE, (bytes))
 /* The last byte of a line, 0..255. Default: '\n'. Inherited. */
 #define GENTCP_LINE_DELIMITER(byte) GENTCP_OPTION(GENTCP_OPT_LINE_DELIMITER, (byte))
@@ -374,19 +389,68 @@ GENTCP_API int gentcp_send_ref(gentcp_socket socket, const void *bytes, size_t s
 /* Receives from a passive socket (gen_tcp:recv/3): raw data, exactly length bytes, or what is there if length is 0;
  * with a packet type, one packet, and length must be 0. Bytes that came before a timeout are kept for the next call.
  * GENTCP_TIMEOUT; GENTCP_CLOSED: at the stream's end, then -ENOTCONN; -EINVAL: active, or a length with a packet type;
- * -EALREADY: another thread is receiving; -EMSGSIZE: option packet_size; -ENOMEM: also for more than 64 MiB. */
+ * -EALREADY: another thread is receiving; -EMSGSIZE: a packet above option packet_size, or with a header that can't be
+ * right, then -ENOTCONN; -ENOMEM: also for more than 64 MiB. */
 GENTCP_API int gentcp_recv(gentcp_socket socket, size_t length, int64_t timeout_ms, gentcp_data *out);
 /* Receives into the caller's memory, without an allocation for it: raw data, what is there up to size bytes; with a
- * packet type, one packet. Returns the number of bytes. -EMSGSIZE: the packet is larger than size, and is kept for the
- * next call; GENTCP_BADARG: size is 0; the others as gentcp_recv. */
+ * packet type, one packet (of HTTP, the line alone). Returns the number of bytes. -EMSGSIZE: the packet is larger than
+ * size, and is kept for the next call; GENTCP_BADARG: size is 0; the others as gentcp_recv. */
 GENTCP_API int gentcp_recv_into(gentcp_socket socket, void *buffer, size_t size, int64_t timeout_ms);
 /* Puts bytes back, to be received first (gen_tcp:unrecv/2). They are copied. */
 GENTCP_API int gentcp_unrecv(gentcp_socket socket, const void *bytes, size_t size);
+
+/* ---- HTTP ----
+ *
+ * With packet types http and httph, gentcp_recv and a message GENTCP_HTTP_LINE give a line at a time: bytes are the
+ * line as it came, http is what it says. A body follows the end of the header fields; to receive it, set GENTCP_PACKET
+ * to GENTCP_RAW there, and back afterwards. In active mode that is in time only if nothing is received meanwhile: so
+ * use GENTCP_ONCE. How lines are read is erlang:decode_packet/3's affair; RFC 9112 is stricter in places. */
+
+enum gentcp_http_kind {
+    GENTCP_HTTP_REQUEST = 1, /* method, uri and its parts, major, minor */
+    GENTCP_HTTP_RESPONSE,    /* major, minor, status, phrase */
+    GENTCP_HTTP_HEADER,      /* name, sent, value */
+    GENTCP_HTTP_END,         /* the empty line after the header fields */
+    GENTCP_HTTP_ERROR,       /* a line that is none of these; what follows is read as if it hadn't been there */
+};
+
+enum gentcp_uri {
+    GENTCP_URI_STAR,     /* "*" */
+    GENTCP_URI_PATH,     /* "/index.html": path */
+    GENTCP_URI_ABSOLUTE, /* "http://host:80/index.html", or https: scheme, host, port, path */
+    GENTCP_URI_SCHEME,   /* "mailto:me": scheme, and the rest in path. CONNECT's "host:80" looks the same */
+    GENTCP_URI_OTHER,    /* something else: path */
+};
+
+/* A text: bytes is never NULL, and bytes[size] is 0. What comes from a peer may contain other zeros before that: where
+ * this matters, compare with size. */
+typedef struct gentcp_text {
+    const char *bytes;
+    size_t size;
+} gentcp_text;
+
+/* What a line of HTTP says. Texts that its kind doesn't have are empty, numbers 0. */
+struct gentcp_http {
+    enum gentcp_http_kind kind;
+    enum gentcp_uri uri;
+    int major, minor; /* the version: 1 and 1 for HTTP/1.1; 0 and 9 for a request without one */
+    int status;
+    uint32_t port;      /* 0: the URI has none. Not checked: up to INT32_MAX */
+    gentcp_text method; /* "GET": as it came */
+    gentcp_text scheme; /* "http", "https", or as it came */
+    gentcp_text host;
+    gentcp_text path;   /* with its query; "/" for an absolute URI without one */
+    gentcp_text phrase; /* "Not Found" */
+    gentcp_text name;   /* "Content-Length": with the usual capitals, if it has at most 50 bytes */
+    gentcp_text sent;   /* "content-length": as it came */
+    gentcp_text value;  /* without space before it; with the line ends in it, if it goes on in further lines */
+};
 
 /* ---- Messages ---- */
 
 enum gentcp_message_kind {
     GENTCP_TCP = 1,     /* {tcp, Socket, Data}: data */
+    GENTCP_HTTP_LINE,   /* {http, Socket, Packet}: data, and what it says in data.http */
     GENTCP_TCP_CLOSED,  /* {tcp_closed, Socket}: the stream has ended; nothing of this socket follows */
     GENTCP_TCP_ERROR,   /* {tcp_error, Socket, Reason}: reason; GENTCP_TCP_CLOSED follows */
     GENTCP_TCP_PASSIVE, /* {tcp_passive, Socket}: the count of GENTCP_ACTIVE_N has come to 0 */
@@ -397,7 +461,7 @@ typedef struct gentcp_message {
     enum gentcp_message_kind kind;
     int reason;           /* GENTCP_TCP_ERROR: a negative error */
     gentcp_socket socket; /* all but GENTCP_USER */
-    gentcp_data data;     /* GENTCP_TCP; the receiver's, to be released. Else empty */
+    gentcp_data data;     /* GENTCP_TCP, GENTCP_HTTP_LINE; the receiver's, to be released. Else empty */
     void *user;           /* GENTCP_USER */
 } gentcp_message;
 

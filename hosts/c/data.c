@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hosts/c/http.h"
 #include "hosts/c/memory.h"
 
 uint8_t gt_no_bytes[1];
@@ -17,19 +18,36 @@ gentcp_data gt_data_take(const gt_data *data) {
     return (gentcp_data){.bytes = bytes, .size = data->size, .memory = data->buffer};
 }
 
+size_t gt_data_room(const gt_data *data) {
+    size_t http = data->http != NULL ? gt_http_room(data->http) : 0;
+
+    return data->size < SIZE_MAX - http ? http + data->size + 1 : 0;
+}
+
+gentcp_data gt_data_write(const gt_data *data, void *room, void *memory) {
+    gentcp_data written = {.bytes = room, .size = data->size, .memory = memory};
+
+    if (data->http != NULL) {
+        written.http = gt_http_write(data->http, room);
+        written.bytes += gt_http_room(data->http);
+    }
+    memcpy(written.bytes, data->bytes, data->size);
+    written.bytes[data->size] = 0;
+    return written;
+}
+
 bool gt_data_copy(const gt_data *data, gentcp_data *out) {
-    uint8_t *bytes;
+    size_t room = gt_data_room(data);
+    void *memory;
 
     if (data->size == 0) {
         *out = GT_NO_DATA;
         return true;
     }
-    bytes = data->size < SIZE_MAX ? gt_allocate(data->size + 1) : NULL;
-    if (bytes == NULL)
+    memory = room != 0 ? gt_allocate(room) : NULL;
+    if (memory == NULL)
         return false;
-    memcpy(bytes, data->bytes, data->size);
-    bytes[data->size] = 0;
-    *out = (gentcp_data){.bytes = bytes, .size = data->size, .memory = bytes};
+    *out = gt_data_write(data, memory, memory);
     return true;
 }
 

@@ -22,8 +22,12 @@ extern uint8_t gt_no_bytes[1];
 
 /* The bytes in a buffer, which is taken over. */
 gentcp_data gt_data_take(const gt_data *data);
-/* A copy of lent bytes: false: no memory. */
+/* A copy of lent data: false: no memory. */
 bool gt_data_copy(const gt_data *data, gentcp_data *out);
+/* How much room a copy takes; 0: more than there is. */
+size_t gt_data_room(const gt_data *data);
+/* A copy at a place with so much room, aligned for any pointer. memory: what is to be released. */
+gentcp_data gt_data_write(const gt_data *data, void *room, void *memory);
 
 /* Of gt_host: */
 gt_buffer *gt_buffer_new(size_t size);

@@ -2,18 +2,17 @@
 #include "hosts/c/mailbox.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "hosts/c/data.h"
 #include "hosts/c/memory.h"
 #include "hosts/c/socket.h"
 
-/* A message in memory of its own. The bytes of a small one follow it, and it is then itself what the receiver
+/* A message in memory of its own. The data of a small one follows it, and it is then itself what the receiver
  * releases: one allocation for a message and its data. */
 typedef struct gt_parcel {
     gt_letter letter;
     gentcp_message message;
-    uint8_t bytes[];
+    void *room[];
 } gt_parcel;
 
 static gt_csocket *socket_of(gt_letter *letter) {
@@ -87,18 +86,14 @@ int gt_mailbox_post(gt_process *to, void *user) {
 
 /* A parcel with that data; a buffer is taken over only by the caller's success. */
 static gt_parcel *parcel_with(const gt_data *data) {
+    size_t room = gt_data_room(data);
     gt_parcel *parcel;
 
     if (data->buffer != NULL)
         return parcel_new(GENTCP_TCP, 0);
-    if (data->size == SIZE_MAX)
-        return NULL;
-    parcel = parcel_new(GENTCP_TCP, data->size + 1);
-    if (parcel == NULL)
-        return NULL;
-    memcpy(parcel->bytes, data->bytes, data->size);
-    parcel->bytes[data->size] = 0;
-    parcel->message.data = (gentcp_data){.bytes = parcel->bytes, .size = data->size, .memory = parcel};
+    parcel = room != 0 ? parcel_new(data->http != NULL ? GENTCP_HTTP_LINE : GENTCP_TCP, room) : NULL;
+    if (parcel != NULL)
+        parcel->message.data = gt_data_write(data, parcel->room, parcel);
     return parcel;
 }
 
