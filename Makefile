@@ -13,7 +13,8 @@ SCALE ?= 20
 # The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan valgrind install clean
+.PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind install \
+    clean
 
 help:
 	@echo 'make run               see it work'
@@ -23,6 +24,7 @@ help:
 	@echo 'make format            put the formatting right'
 	@echo 'make model             check the protocols between threads exhaustively'
 	@echo 'make check-sanitizers  the C tests with address, undefined-behaviour and thread sanitizer'
+	@echo 'make check-otp-asan    the OTP tests with address and undefined-behaviour sanitizer'
 	@echo 'make valgrind          the C tests under valgrind'
 	@echo 'make deps              install what all of these need (Debian)'
 	@echo 'make clean'
@@ -79,6 +81,10 @@ check-tsan:
 	$(configure) -B build/tsan -DGENTCP_SANITIZE=thread -DGENTCP_EXAMPLES=OFF -DGENTCP_TEST_TIMEOUT=300
 	$(build) build/tsan -j $(JOBS)
 	GENTCP_TEST_SCALE=$(SCALE) $(fixed_addresses) test/run build/tsan c
+
+check-otp-asan:
+	@tools/deps test
+	WERROR=$(WERROR) test/otp/run_asan build/otp-asan
 
 valgrind:
 	@tools/deps valgrind
