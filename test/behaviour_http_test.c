@@ -12,7 +12,7 @@ static void append(char *events, const char *text) {
     size_t have = strlen(events);
 
     assert_true(have + strlen(text) + 1 < EVENTS_MAX);
-    strcpy(events + have, text);
+    memcpy(events + have, text, strlen(text) + 1);
 }
 
 /* A text, after a space, unless it is empty. Its zero is where its size says. */
