@@ -98,13 +98,16 @@ enum {
     LOOK_AGAIN_MS = 50, /* if it has more, it is run so often */
 };
 
-/* What shows that the caller's own poller has something to do: its descriptors, and how long to wait at most. */
+/* What shows that the caller's own poller has something to do: its descriptors, and how long to wait at most. Returns
+ * how many they are, or a negative errno: a poller that can nest may lack the descriptor that this takes. */
 static int own_fds(gt_poller *poller, struct pollfd fds[OWN_FDS], int64_t *left) {
     int count;
 
     fds[0] = (struct pollfd){.fd = gt_poller_fd(poller), .events = POLLIN};
     if (fds[0].fd >= 0)
         return 1;
+    if (fds[0].fd != -EOPNOTSUPP)
+        return fds[0].fd;
     *left = sooner(*left, gt_poller_next_timeout(poller));
     count = gt_poller_fds(poller, fds, OWN_FDS);
     if (count <= OWN_FDS)
@@ -128,13 +131,15 @@ static int wait_outside(gt_csocket *socket, gt_call *call, int64_t left) {
     }
     fds[0].revents = 0;
     fds[0].fd = gt_waits_for(&socket->engine, &call->op, &fds[0].events);
-    count = 1 + own_fds(self->poller, fds + 1, &left);
+    count = own_fds(self->poller, fds + 1, &left);
+    if (count < 0)
+        return count;
     pthread_mutex_lock(&self->lock);
     if (call->done)
         goto out;
     self->asleep = true;
     pthread_mutex_unlock(&self->lock);
-    ready = poll(fds, (nfds_t)count, left > INT_MAX ? INT_MAX : (int)left);
+    ready = poll(fds, 1 + (nfds_t)count, left > INT_MAX ? INT_MAX : (int)left);
     pthread_mutex_lock(&self->lock);
     self->asleep = false;
     if (ready < 0 && errno != EINTR) {
