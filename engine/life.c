@@ -212,8 +212,10 @@ static void move(gt_socket *s, gt_poller *poller) {
     error = gt_poller_add(poller, &s->watch);
     if (error != 0) {
         s->host->let_go(s); /* what the poller held */
-        gt_input_over(s, error);
-        gt_shut(s); /* whatever exit_on_close says: nobody watches it any more */
+        if (s->state == GT_CONNECTED) /* a listener has no stream whose end could be told */
+            gt_input_over(s, error);
+        if (s->state != GT_ENDED) /* whatever exit_on_close says: nobody watches it any more */
+            gt_shut(s);
     } else {
         gt_poller_again(&s->watch);
     }
