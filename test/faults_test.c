@@ -787,6 +787,50 @@ static void a_name_that_no_thread_can_look_up_is_an_error_once(void **state) {
     assert_ok(gentcp_close(listener));
 }
 
+/* The header is queued already when there is no memory for the body. */
+static void a_packet_that_can_not_be_queued_leaves_nothing_in_the_queue(void **state) {
+    static char block[64 * 1024];
+    gentcp_socket socket;
+    size_t full;
+    int peer = connect_full(PASSIVE(GENTCP_PACKET(4), GENTCP_HIGH_WATERMARK(1 << 20)), &socket, &full);
+
+    (void)state;
+    fault_arm(FAULT_ALLOCATE, 2, ENOMEM);
+    assert_int_equal(gentcp_send(socket, "lost", 4), -ENOMEM);
+    assert_true(fault_disarm());
+    assert_ok(gentcp_send(socket, "kept", 4));
+    for (size_t part; full > 0; full -= part) {
+        part = full < sizeof block ? full : sizeof block;
+        assert_int_equal(plain_read(peer, block, part, SOON), part);
+    }
+    assert_ok(gentcp_close(socket));
+    assert_int_equal(plain_read(peer, block, sizeof block, SOON), 8);
+    assert_memory_equal(block, "\0\0\0\4kept", 8);
+    close(peer);
+}
+
+/* What it has queued is given up: nobody would send it. */
+static void a_process_ends_even_if_its_poller_can_not_run(void **state) {
+    const char *poller = getenv("GENTCP_POLLER");
+    int live, fds, peer;
+    gentcp_socket socket;
+    size_t full;
+
+    (void)state;
+    gentcp_exit();
+    live = fault_live_memory();
+    fds = descriptors();
+    peer = connect_full(PASSIVE(GENTCP_HIGH_WATERMARK(1 << 20)), &socket, &full);
+    assert_ok(gentcp_send(socket, pattern, LARGE));
+    fault_arm(poller != NULL && strcmp(poller, "poll") == 0 ? FAULT_POLL : FAULT_EPOLL_WAIT, 1, ENOMEM);
+    gentcp_exit();
+    assert_true(fault_disarm());
+    assert_int_equal(gentcp_close(socket), 0);
+    close(peer);
+    assert_int_equal(fault_live_memory(), live);
+    assert_int_equal(descriptors(), fds);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_one_fault_in_small_and_passive),
@@ -803,6 +847,8 @@ int main(void) {
         TEST(an_active_socket_that_no_poller_takes_tells_its_new_owner),
         TEST(a_listener_that_no_poller_takes_is_closed_without_a_message),
         TEST(a_name_that_no_thread_can_look_up_is_an_error_once),
+        TEST(a_packet_that_can_not_be_queued_leaves_nothing_in_the_queue),
+        TEST(a_process_ends_even_if_its_poller_can_not_run),
     };
     int failed;
 
