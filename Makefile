@@ -13,8 +13,8 @@ SCALE ?= 20
 # The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-.PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind install \
-    clean
+.PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
+    coverage install clean
 
 help:
 	@echo 'make run               see it work'
@@ -26,6 +26,7 @@ help:
 	@echo 'make check-sanitizers  the C tests with address, undefined-behaviour and thread sanitizer'
 	@echo 'make check-otp-asan    the OTP tests with address and undefined-behaviour sanitizer'
 	@echo 'make valgrind          the C tests under valgrind'
+	@echo 'make coverage          which lines of the C side its tests run'
 	@echo 'make deps              install what all of these need (Debian)'
 	@echo 'make clean'
 
@@ -92,6 +93,17 @@ valgrind:
 	    '-DGENTCP_TEST_LAUNCHER=valgrind;--quiet;--leak-check=full;--errors-for-leak-kinds=definite,indirect;--error-exitcode=99'
 	$(build) build/valgrind -j $(JOBS)
 	GENTCP_TEST_SCALE=2 test/run build/valgrind c
+
+# Of the C side, by its own tests; the comparison with erlang:decode_packet/3 is what tests the framing.
+coverage:
+	@tools/deps coverage
+	$(configure) -B build/coverage -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage -DCMAKE_OBJCOPY= \
+	    -DGENTCP_EXAMPLES=OFF
+	$(build) build/coverage -j $(JOBS)
+	find build/coverage -name '*.gcda' -delete
+	GENTCP_TEST_SCALE=$(SCALE) test/run build/coverage c
+	test/decode_packet_test.sh build/coverage
+	gcovr --root . --filter sys/ --filter pollers/ --filter engine/ --filter hosts/c/ build/coverage/CMakeFiles/gentcp_*.dir
 
 install:
 	@tools/deps build
