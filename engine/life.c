@@ -211,7 +211,7 @@ static void move(gt_socket *s, gt_poller *poller) {
     s->drained = false;
     error = gt_poller_add(poller, &s->watch);
     if (error != 0) {
-        s->host->let_go(s); /* what the poller held */
+        s->host->let_go(s);           /* what the poller held */
         if (s->state == GT_CONNECTED) /* a listener has no stream whose end could be told */
             gt_input_over(s, error);
         if (s->state != GT_ENDED) /* whatever exit_on_close says: nobody watches it any more */
