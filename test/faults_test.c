@@ -375,13 +375,13 @@ static void in_a_loop_of_its_own(run *r) {
         return;
     DO(gentcp_send(r->here.socket, pattern, LARGE));
     while (have < LARGE) {
-        int status;
+        int status = 0;
         if (!wait_in_a_loop()) {
             is_wrong(r, GENTCP_TIMEOUT, __LINE__);
             return;
         }
-        while ((status = take_message(&r->there, GENTCP_TCP, &have, 0)) == 0)
-            continue;
+        while (status == 0)
+            status = take_message(&r->there, GENTCP_TCP, &have, 0);
         if (status != GENTCP_TIMEOUT)
             DO(status);
     }
@@ -432,12 +432,11 @@ static void *be_given(void *arg) {
     run *r = &self->run;
     gentcp_message go = {0};
     bool made = TWICE(gentcp_self(&self->pid));
-    int before;
 
     sem_post(&self->ready);
     if (made && TWICE(gentcp_receive(&go, SOON)) && go.user != NULL) {
+        int before = r->failures;
         r->there.socket = *(gentcp_socket *)go.user;
-        before = r->failures;
         use_what_is_given(r);
         end_partner(r, r->failures == before);
     }

@@ -208,12 +208,11 @@ ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
 
 ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags) {
     int error = fault(FAULT_RECV);
-    ssize_t came;
 
     if (error == 0)
         return __real_recv(fd, bytes, size, flags);
     if (error == FAULT_SHORT) {
-        came = __real_recv(fd, bytes, size > 0 ? 1 : 0, flags);
+        ssize_t came = __real_recv(fd, bytes, size > 0 ? 1 : 0, flags);
         not_now_but_soon(fd);
         return came;
     }
@@ -230,7 +229,6 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
     int error = fault(FAULT_SEND);
     struct msghdr one = *message;
     struct iovec first;
-    ssize_t went;
 
     if (error == 0)
         return __real_sendmsg(fd, message, flags);
@@ -238,7 +236,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
         first = (struct iovec){.iov_base = message->msg_iov[0].iov_base, .iov_len = message->msg_iov[0].iov_len > 0};
         one.msg_iov = &first;
         one.msg_iovlen = 1;
-        went = __real_sendmsg(fd, &one, flags);
+        ssize_t went = __real_sendmsg(fd, &one, flags);
         not_now_but_soon(fd);
         return went;
     }
