@@ -54,11 +54,11 @@ static bool serve_request(gentcp_socket client) {
 static void *work(void *listener) {
     gentcp_socket client;
     while (gentcp_accept(*(gentcp_socket *)listener, GENTCP_INFINITY, &client) == 0) {
-        while (serve_request(client))
-            continue;
+        while (serve_request(client)) {
+        }
         gentcp_shutdown(client, SHUT_WR); /* to close with something unread would take back what was sent */
-        for (int i = 0; i < MOST_LEFT && gentcp_recv_into(client, (char[4096]){0}, 4096, IDLE_MS) > 0; i++)
-            continue;
+        for (int i = 0; i < MOST_LEFT && gentcp_recv_into(client, (char[4096]){0}, 4096, IDLE_MS) > 0; i++) {
+        }
         gentcp_close(client);
     }
     return NULL;

@@ -24,10 +24,10 @@ static void append_text(char *events, gentcp_text text) {
     append(events, text.bytes);
 }
 
-static void append_numbers(char *events, const char *format, int first, int second) {
+static void append_number(char *events, const char *before, int number) {
     char text[32];
 
-    snprintf(text, sizeof text, format, first, second);
+    snprintf(text, sizeof text, "%s%d", before, number);
     append(events, text);
 }
 
@@ -47,12 +47,14 @@ static void describe(const gentcp_data *data, char *events) {
     append_text(events, http->scheme);
     append_text(events, http->host);
     if (http->port != 0)
-        append_numbers(events, " port %d", (int)http->port, 0);
+        append_number(events, " port ", (int)http->port);
     append_text(events, http->path);
-    if (http->major != 0 || http->minor != 0)
-        append_numbers(events, " %d.%d", http->major, http->minor);
+    if (http->major != 0 || http->minor != 0) {
+        append_number(events, " ", http->major);
+        append_number(events, ".", http->minor);
+    }
     if (http->status != 0)
-        append_numbers(events, " %d", http->status, 0);
+        append_number(events, " ", http->status);
     append_text(events, http->phrase);
     append_text(events, http->sent);
     append_text(events, http->name);
