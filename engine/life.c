@@ -325,7 +325,10 @@ static void on_expired(gt_deadline *deadline) {
     gt_socket *s = SOCKET_OF(deadline, deadline);
 
     gt_lock_take(&s->lock);
-    /* Progress may have moved the deadline while this call was on its way. */
+    /* It may be the poller that was not run all the time, and not the peer that didn't read. */
+    if (s->state == GT_CLOSING)
+        gt_pump_output(s);
+    /* Progress may have moved the deadline, just now or while this call was on its way. */
     if (s->state == GT_CLOSING && gt_sys_now() >= s->flush_at)
         gt_shut(s);
     gt_lock_drop(&s->lock);

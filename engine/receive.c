@@ -82,7 +82,8 @@ static bool hand_out(gt_socket *s, const gt_data *data) {
 void gt_input_over(gt_socket *s, int error) {
     bool reset_hidden = error == -ECONNRESET && !s->settings.show_econnreset;
     int answer = reset_hidden ? GT_CLOSED : error;
-    bool answered_send = s->writers.first != NULL;
+    /* Without exit_on_close the way out is open still: what is queued goes on, or a later send would leave a hole. */
+    bool answered_send = s->settings.exit_on_close && s->writers.first != NULL;
     bool answered_recv = s->readers.first != NULL;
 
     gt_drop_input(s);
