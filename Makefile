@@ -10,11 +10,13 @@ build     = cmake --build
 c_files   = $(shell git ls-files '*.c' '*.h')
 # The percentage of long test loops that is run where everything is slow.
 SCALE ?= 20
+# How long `make fuzz` runs each of its targets.
+SECONDS ?= 60
 # The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    coverage install clean
+    fuzz coverage install clean
 
 help:
 	@echo 'make run               see it work'
@@ -27,6 +29,7 @@ help:
 	@echo 'make check-otp-asan    the OTP tests with address and undefined-behaviour sanitizer'
 	@echo 'make valgrind          the C tests under valgrind'
 	@echo 'make coverage          which lines of the C side its tests run'
+	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
 	@echo 'make deps              install what all of these need (Debian)'
 	@echo 'make clean'
 
@@ -104,6 +107,13 @@ coverage:
 	GENTCP_TEST_SCALE=$(SCALE) test/run build/coverage c
 	test/decode_packet_test.sh build/coverage
 	gcovr --root . --filter sys/ --filter pollers/ --filter engine/ --filter hosts/c/ build/coverage/CMakeFiles/gentcp_*.dir
+
+fuzz:
+	@tools/deps fuzz
+	$(configure) -B build/fuzzers -DCMAKE_C_COMPILER=clang -DGENTCP_FUZZ=ON -DGENTCP_EXAMPLES=OFF \
+	    -DGENTCP_SANITIZE=fuzzer-no-link,address,undefined
+	$(build) build/fuzzers -j $(JOBS) -t fuzz_framing -t fuzz_http -t fuzz_options -t fuzz_socket
+	fuzz/run build/fuzzers $(SECONDS)
 
 install:
 	@tools/deps build
