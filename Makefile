@@ -60,9 +60,9 @@ test:
 lint:
 	@tools/deps lint
 	clang-format --dry-run -Werror $(c_files)
-	$(configure) -B build
-	echo $(filter %.c,$(c_files)) | xargs -n 1 -P $(JOBS) clang-tidy -p build --quiet --warnings-as-errors='*'
-	cppcheck --project=build/compile_commands.json --enable=warning,style,performance,portability --inline-suppr \
+	$(configure) -B build/lint
+	echo $(filter %.c,$(c_files)) | xargs -n 1 -P $(JOBS) clang-tidy -p build/lint --quiet --warnings-as-errors='*'
+	cppcheck --project=build/lint/compile_commands.json --enable=warning,style,performance,portability --inline-suppr \
 	    --suppressions-list=.cppcheck --error-exitcode=1 --quiet -j $(JOBS)
 
 format:
