@@ -58,17 +58,22 @@ static void count_message(gt_socket *s) {
     }
 }
 
-/* Hands a packet to whoever wants it. False: nobody took it, and it stays the stream's next. */
-static bool hand_out(gt_socket *s, const gt_data *data) {
+/* Hands a packet, which takes `total` bytes of the stream, to whoever wants it. False: nobody took it, and it stays the
+ * stream's next. */
+static bool hand_out(gt_socket *s, const gt_data *data, size_t total) {
     int error;
 
     if (!active(s)) {
         gt_op *op = s->readers.first;
         gt_op_remove(&s->readers, op);
-        return s->host->complete(s, op, &(gt_result){.data = *data});
+        if (!s->host->complete(s, op, &(gt_result){.data = *data}))
+            return false;
+        gt_count_recv(&s->counters, total);
+        return true;
     }
     error = s->host->deliver(s, &(gt_message){.kind = GT_TCP, .data = *data});
     if (error == 0) {
+        gt_count_recv(&s->counters, total);
         count_message(s);
         return true;
     }
@@ -131,16 +136,16 @@ static enum gt_packet_result next_packet(const gt_socket *s, const uint8_t *byte
     return gt_packet_next(&s->settings.framing, bytes, size < limit ? size : limit, out);
 }
 
-/* The same for bytes that are lent; a line of http is read on its way. */
-static bool hand_out_lent(gt_socket *s, const uint8_t *bytes, size_t size) {
-    gt_data data = {.bytes = bytes, .size = size};
+/* The same for the packet at the front of lent bytes; a line of http is read on its way. */
+static bool hand_out_lent(gt_socket *s, const uint8_t *bytes, const gt_packet *packet) {
+    gt_data data = {.bytes = bytes + packet->start, .size = packet->size};
     gt_http http;
 
     if (!gt_packet_is_http(s->settings.framing.type))
-        return hand_out(s, &data);
-    gt_http_parse(bytes, size, gt_packet_in_headers(&s->settings.framing), &http);
+        return hand_out(s, &data, packet->total);
+    gt_http_parse(data.bytes, data.size, gt_packet_in_headers(&s->settings.framing), &http);
     data.http = &http;
-    if (!hand_out(s, &data))
+    if (!hand_out(s, &data, packet->total))
         return false;
     s->settings.framing.in_headers = http.in_headers;
     return true;
@@ -164,7 +169,7 @@ static size_t serve(gt_socket *s, const uint8_t *bytes, size_t size, size_t *mis
                 *missing = packet.total - (size - taken);
             break;
         }
-        if (!hand_out_lent(s, bytes + taken + packet.start, packet.size))
+        if (!hand_out_lent(s, bytes + taken, &packet))
             break;
         taken += packet.total;
     }
@@ -177,6 +182,7 @@ static bool give_buffer(gt_socket *s) {
     gt_buffer *buffer = s->input;
     size_t from = s->input_from, to = s->input_to;
     gt_packet packet;
+    gt_data data;
 
     if (!wanted(s) || to - from < DIRECT_BYTES || to - from < buffer->size / 2 ||
         gt_packet_is_http(s->settings.framing.type))
@@ -186,7 +192,8 @@ static bool give_buffer(gt_socket *s) {
     /* Not the socket's while it is handed out, so that an end on the way doesn't free it. */
     s->input = NULL;
     gt_drop_input(s);
-    if (hand_out(s, &(gt_data){.bytes = buffer->bytes + from + packet.start, .size = packet.size, .buffer = buffer}))
+    data = (gt_data){.bytes = buffer->bytes + from + packet.start, .size = packet.size, .buffer = buffer};
+    if (hand_out(s, &data, packet.total))
         return true;
     if (s->state != GT_CONNECTED || s->read_ended) {
         s->host->buffer_free(buffer);

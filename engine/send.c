@@ -202,6 +202,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         goto out;
     head.iov_len = (size_t)answer;
     total += head.iov_len;
+    gt_count_send(&s->counters, total); /* whatever becomes of it, as inet does */
     answer = 0;
     found_queue = s->output != NULL;
     if (!found_queue && !s->settings.delay_send)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options of one socket: applying a checked option, and reading it back. */
+/* Options of one socket: applying a checked option, and reading it back; and reading its counters. */
 #include <errno.h>
 #include <string.h>
 
@@ -295,6 +295,18 @@ int gt_get_option(gt_socket *s, gt_option *option) {
         error = get_of_system(s, option);
     else
         error = s->host->get_option != NULL ? s->host->get_option(s, option) : -EINVAL;
+    gt_lock_drop(&s->lock);
+    return error;
+}
+
+int gt_getstat(gt_socket *s, gt_stats *out) {
+    int error = 0;
+
+    gt_lock_take(&s->lock);
+    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+        error = -EINVAL;
+    else
+        *out = gt_stats_of(&s->counters, s->output_size);
     gt_lock_drop(&s->lock);
     return error;
 }

@@ -11,6 +11,7 @@
 #define GT_SOCKET_H
 
 #include "engine/host.h"
+#include "engine/stats.h"
 #include "pollers/poller.h"
 #include "sys/error.h"
 #include "sys/lock.h"
@@ -40,6 +41,7 @@ struct gt_socket {
     gt_watch watch;    /* its descriptor */
     gt_deadline deadline;
     gt_settings settings;
+    gt_counters counters;
     uint64_t system_options; /* those inherited ones of the system that were set: a bit each (1 << gt_option_name) */
     gt_op_list readers;      /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
     gt_op_list writers;      /* GT_OP_SEND in order; GT_OP_CLOSE while CLOSING */
@@ -105,6 +107,8 @@ bool gt_cancel(gt_socket *socket, gt_op *op);
 int gt_set_options(gt_socket *socket, const gt_option *options, int count);
 /* Reads one option: its name is set, the rest is filled in. -EINVAL: can't be read. */
 int gt_get_option(gt_socket *socket, gt_option *option);
+/* inet:getstat: 0 or -EINVAL (closed). */
+int gt_getstat(gt_socket *socket, gt_stats *out);
 int gt_sockname(gt_socket *socket, gt_address *out);
 int gt_peername(gt_socket *socket, gt_address *out);
 /* Holds back all messages to the owner: until gt_resume, or a gt_reown that succeeds, none is delivered and nothing is

@@ -495,6 +495,23 @@ GENTCP_API int gentcp_controlling_process(gentcp_socket socket, gentcp_pid owner
 GENTCP_API int gentcp_sockname(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_peername(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_port(gentcp_socket socket, uint16_t *out);
+/* What has gone through a socket (inet:getstat/1). A packet is what one recv or message gave, and what one send was
+ * given; its size is what it takes of the stream, the headers of packet types included. */
+typedef struct gentcp_stat {
+    uint64_t recv_oct; /* bytes received; those put back with gentcp_unrecv are counted each time */
+    uint64_t recv_cnt; /* packets received */
+    uint64_t recv_max; /* the largest of them, in bytes */
+    uint64_t recv_avg; /* their average size */
+    uint64_t recv_dvi; /* by how much they were larger, or smaller, than the average up to each, on average */
+    uint64_t send_oct; /* likewise; sends that failed, and what is queued, are counted too */
+    uint64_t send_cnt;
+    uint64_t send_max;
+    uint64_t send_avg;
+    uint64_t send_pend; /* bytes that are queued, and not yet given to the kernel */
+} gentcp_stat;
+
+/* Reads all of them. -EINVAL: closed. */
+GENTCP_API int gentcp_getstat(gentcp_socket socket, gentcp_stat *out);
 /* Returns the descriptor, for what gentcp has no option for, or for a TLS library that reads and writes by itself: then
  * make the socket passive, and don't receive or send on it any more (what gentcp has read ahead comes from
  * gentcp_recv(s, 0, 0,

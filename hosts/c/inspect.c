@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options, addresses and the descriptor of a socket. */
+/* Options, addresses, counters and the descriptor of a socket. */
 #include <errno.h>
 #include <string.h>
 
@@ -113,6 +113,32 @@ int gentcp_port(gentcp_socket socket, uint16_t *out) {
 
     if (error == 0)
         *out = gentcp_address_port(&address);
+    return error;
+}
+
+int gentcp_getstat(gentcp_socket handle, gentcp_stat *out) {
+    gt_csocket *socket;
+    gt_stats stats;
+    int error;
+
+    if (out == NULL)
+        return GENTCP_BADARG;
+    error = get(handle, &socket);
+    if (error != 0)
+        return error;
+    error = gt_getstat(&socket->engine, &stats);
+    gt_csocket_drop(socket);
+    if (error == 0)
+        *out = (gentcp_stat){.recv_oct = stats.recv_oct,
+                             .recv_cnt = stats.recv_cnt,
+                             .recv_max = stats.recv_max,
+                             .recv_avg = stats.recv_avg,
+                             .recv_dvi = stats.recv_dvi,
+                             .send_oct = stats.send_oct,
+                             .send_cnt = stats.send_cnt,
+                             .send_max = stats.send_max,
+                             .send_avg = stats.send_avg,
+                             .send_pend = stats.send_pend};
     return error;
 }
 
