@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each test/*_test.c is a cmocka program and runs on both pollers, named by GENTCP_POLLER in its environment, unless it
-# is one of these, which use no poller. Other test/*.c are linked into all of them.
+# Each program of tests_of_... is test/NAME.c, a cmocka program; it runs on both pollers, named by GENTCP_POLLER in its
+# environment, or once if it uses none.
+set(tests_of_c_host
+    bad_input_test bad_options_test behaviour_active_test behaviour_addresses_test behaviour_closing_test
+    behaviour_http_test behaviour_options_test behaviour_owner_test behaviour_packets_test behaviour_protocols_test
+    behaviour_receiving_test behaviour_sending_test c_host_handles_test c_host_mailbox_test c_host_memory_test
+    c_host_process_test c_host_resolve_test c_host_send_test fairness_test handover_test memory_test)
+set(tests_of_engine engine_owners_test engine_receiving_test engine_sending_test)
+set(tests_of_faults faults_test faults_told_test)
+set(tests_of_races cancel_race_test)
+set(tests_of_pollers poller_life_test poller_test poller_threads_test)
 set(tests_without_poller packet_test sys_test)
 
 find_package(PkgConfig QUIET)
@@ -15,48 +24,51 @@ endif()
 set(GENTCP_TEST_LAUNCHER "" CACHE STRING "What to run the tests under, e.g. valgrind;--leak-check=full")
 set(GENTCP_TEST_TIMEOUT 60 CACHE STRING "Seconds after which a test program has failed")
 
-file(GLOB test_sources CONFIGURE_DEPENDS test/*_test.c)
-file(GLOB test_support CONFIGURE_DEPENDS test/*.c)
-foreach(source IN LISTS test_sources)
-    list(REMOVE_ITEM test_support ${source})
-endforeach()
-
-add_library(test_support OBJECT ${test_support})
-target_link_libraries(test_support PRIVATE gentcp_internal gentcp_flags PkgConfig::CMOCKA)
-target_compile_options(test_support PRIVATE -UNDEBUG)
-
 # gentcp_test(NAME PROGRAM [VARIABLE=VALUE])
 function(gentcp_test name program)
     add_test(NAME ${name} COMMAND ${GENTCP_TEST_LAUNCHER} $<TARGET_FILE:${program}>)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${GENTCP_TEST_TIMEOUT} ENVIRONMENT "${ARGN}")
 endfunction()
 
-foreach(source IN LISTS test_sources)
-    get_filename_component(name ${source} NAME_WE)
-    add_executable(${name} ${source} $<TARGET_OBJECTS:test_support>)
-    target_link_libraries(${name} PRIVATE gentcp_internal gentcp_flags PkgConfig::CMOCKA)
-    target_compile_options(${name} PRIVATE -UNDEBUG)
-    if(name IN_LIST tests_without_poller)
-        gentcp_test(${name} ${name})
-    else()
-        gentcp_test(${name}.epoll ${name} GENTCP_POLLER=epoll)
-        gentcp_test(${name}.poll ${name} GENTCP_POLLER=poll)
-    endif()
-endforeach()
+# gentcp_test_programs(LIST SOURCE...): the list's programs, each with these sources, too.
+function(gentcp_test_programs list)
+    foreach(name IN LISTS ${list})
+        add_executable(${name} test/${name}.c ${ARGN})
+        target_link_libraries(${name} PRIVATE gentcp_internal gentcp_flags PkgConfig::CMOCKA)
+        target_compile_options(${name} PRIVATE -UNDEBUG)
+        if("${list}" STREQUAL "tests_without_poller")
+            gentcp_test(${name} ${name})
+        else()
+            gentcp_test(${name}.epoll ${name} GENTCP_POLLER=epoll)
+            gentcp_test(${name}.poll ${name} GENTCP_POLLER=poll)
+        endif()
+    endforeach()
+endfunction()
 
-# faults_test makes these fail: test/faults/inject.c stands between them and the libraries, whose code is as everywhere.
+gentcp_test_programs(tests_of_c_host)
+gentcp_test_programs(tests_of_engine test/engine_fixture.c test/host_memory.c)
+gentcp_test_programs(tests_of_races test/host_memory.c)
+gentcp_test_programs(tests_of_faults test/faults/exchanges.c test/faults/inject.c)
+gentcp_test_programs(tests_of_pollers test/poller_fixture.c)
+gentcp_test_programs(tests_without_poller)
+
+set(test_sources ${tests_of_c_host} ${tests_of_engine} ${tests_of_races} ${tests_of_faults} ${tests_of_pollers}
+    ${tests_without_poller})
+list(TRANSFORM test_sources REPLACE "(.+)" "test/\\1.c")
+gentcp_all_listed(test_sources test/*_test.c)
+
+# These can be made to fail: test/faults/inject.c stands between them and the libraries, whose code is as everywhere.
 set(faulty_functions
     socket connect bind listen accept4 recv sendmsg shutdown getsockopt setsockopt getsockname getpeername
     epoll_create1 epoll_ctl epoll_wait poll __poll_chk eventfd timerfd_create pthread_create)
 list(TRANSFORM faulty_functions PREPEND -Wl,--wrap=)
-target_sources(faults_test PRIVATE test/faults/inject.c)
-target_link_options(faults_test PRIVATE ${faulty_functions})
+foreach(name IN LISTS tests_of_faults)
+    target_link_options(${name} PRIVATE ${faulty_functions})
+endforeach()
 
 # Programs that test/syscalls_test.sh compares.
-file(GLOB echo_sources CONFIGURE_DEPENDS test/echo/*.c)
-foreach(source IN LISTS echo_sources)
-    get_filename_component(name ${source} NAME_WE)
-    add_executable(echo_${name} ${source})
+foreach(name IN LISTS echo_programs)
+    add_executable(echo_${name} test/echo/${name}.c)
     set_target_properties(echo_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/echo)
     target_link_libraries(echo_${name} PRIVATE gentcp_static gentcp_flags)
 endforeach()

@@ -7,6 +7,7 @@
 
 #include "engine/socket.h"
 #include "fuzz/input.h"
+#include "test/host_memory.h"
 
 enum { LIST_MAX = 12 };
 
@@ -25,7 +26,7 @@ static owned *of(gt_socket *socket) {
 static bool complete(gt_socket *s, gt_op *op, const gt_result *result) {
     (void)s, (void)op;
     if (result->data.buffer != NULL)
-        s->host->buffer_free(result->data.buffer);
+        host_buffer_free(result->data.buffer);
     return true;
 }
 
@@ -37,7 +38,7 @@ static bool abandoned(gt_socket *s, gt_op *op) {
 static int deliver(gt_socket *s, const gt_message *message) {
     of(s)->messages++;
     if (message->data.buffer != NULL)
-        s->host->buffer_free(message->data.buffer);
+        host_buffer_free(message->data.buffer);
     return 0;
 }
 
@@ -79,39 +80,6 @@ static int get_option(gt_socket *s, gt_option *option) {
     return 0;
 }
 
-static gt_buffer *buffer_new(size_t size) {
-    gt_buffer *buffer = malloc(sizeof *buffer + size);
-
-    if (buffer != NULL)
-        *buffer = (gt_buffer){.bytes = (uint8_t *)(buffer + 1), .size = size};
-    return buffer;
-}
-
-static gt_buffer *buffer_resize(gt_buffer *buffer, size_t size) {
-    (void)buffer, (void)size;
-    return NULL;
-}
-
-static void buffer_free(gt_buffer *buffer) {
-    free(buffer);
-}
-
-static uint8_t *scratch(size_t *size) {
-    static uint8_t memory[4096];
-
-    *size = sizeof memory;
-    return memory;
-}
-
-static gt_segment *hold(void *source, const struct iovec *parts, int count, size_t skip) {
-    (void)source, (void)parts, (void)count, (void)skip;
-    return NULL;
-}
-
-static void segment_free(gt_segment *segment) {
-    free(segment);
-}
-
 static const gt_host host = {
     .name = "options",
     .complete = complete,
@@ -124,12 +92,7 @@ static const gt_host host = {
     .closed = closed,
     .set_option = set_option,
     .get_option = get_option,
-    .buffer_new = buffer_new,
-    .buffer_resize = buffer_resize,
-    .buffer_free = buffer_free,
-    .scratch = scratch,
-    .hold = hold,
-    .segment_free = segment_free,
+    HOST_MEMORY,
 };
 
 static gt_poller_user user;

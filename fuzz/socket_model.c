@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "test/host_memory.h"
+
 end *model_ends[ENDS];
 lane model_lanes[ENDS];
 call model_calls[CALLS];
@@ -10,7 +12,6 @@ gt_poller *model_pollers[2];
 
 static gt_poller_user user;
 static gt_host host;
-static int live_buffers, live_segments;
 static unsigned long calls_made;
 static int ends_made;
 
@@ -106,69 +107,13 @@ size_t model_sending(end *e, const struct iovec *parts, int count) {
 
 /* ---- the host ---- */
 
-static void free_buffer(gt_buffer *buffer) {
-    live_buffers--;
-    free(buffer->bytes);
-    free(buffer);
-}
+static bool memory_fails(enum host_memory kind) {
+    static const enum sim_fault faults[] = {[HOST_BUFFER] = SIM_BUFFER,
+                                            [HOST_RESIZE] = SIM_RESIZE,
+                                            [HOST_SCRATCH] = SIM_SCRATCH,
+                                            [HOST_SEGMENT] = SIM_SEGMENT};
 
-static gt_buffer *new_buffer(size_t size) {
-    gt_buffer *buffer = sim_fails(SIM_BUFFER) ? NULL : malloc(sizeof *buffer);
-
-    CHECK(size > 0);
-    if (buffer == NULL)
-        return NULL;
-    live_buffers++;
-    *buffer = (gt_buffer){.bytes = malloc(size), .size = size};
-    CHECK(buffer->bytes != NULL);
-    return buffer;
-}
-
-static gt_buffer *resize_buffer(gt_buffer *buffer, size_t size) {
-    uint8_t *bytes;
-
-    if (sim_fails(SIM_RESIZE))
-        return NULL;
-    bytes = realloc(buffer->bytes, size);
-    CHECK(bytes != NULL);
-    *buffer = (gt_buffer){.bytes = bytes, .size = size};
-    return buffer;
-}
-
-static uint8_t *scratch(size_t *size) {
-    static uint8_t memory[8 * 1024];
-
-    *size = sizeof memory;
-    return sim_fails(SIM_SCRATCH) ? NULL : memory;
-}
-
-static gt_segment *hold(void *source, const struct iovec *parts, int count, size_t skip) {
-    gt_segment *segment;
-    size_t size = 0, at = 0;
-    uint8_t *to;
-
-    (void)source;
-    if (sim_fails(SIM_SEGMENT))
-        return NULL;
-    for (int i = 0; i < count; i++)
-        size += parts[i].iov_len;
-    CHECK(skip < size);
-    segment = malloc(sizeof *segment + size);
-    CHECK(segment != NULL);
-    live_segments++;
-    to = (uint8_t *)(segment + 1);
-    for (int i = 0; i < count; i++) {
-        if (parts[i].iov_len > 0)
-            memcpy(to + at, parts[i].iov_base, parts[i].iov_len);
-        at += parts[i].iov_len;
-    }
-    *segment = (gt_segment){.bytes = to + skip, .size = size - skip};
-    return segment;
-}
-
-static void free_segment(gt_segment *segment) {
-    live_segments--;
-    free(segment);
+    return sim_fails(faults[kind]);
 }
 
 static void keep(gt_socket *socket) {
@@ -250,7 +195,7 @@ static bool complete(gt_socket *socket, gt_op *op, const gt_result *result) {
     if (c->caller_dead)
         return false;
     if (result->data.buffer != NULL)
-        free_buffer(result->data.buffer);
+        host_buffer_free(result->data.buffer);
     if (result->accepted != NULL) {
         end *accepted = of(result->accepted);
         CHECK(op->kind == GT_OP_ACCEPT && result->status == 0);
@@ -301,7 +246,7 @@ static int deliver(gt_socket *socket, const gt_message *message) {
         return -ENOMEM;
     e->from += taken;
     if (message->data.buffer != NULL)
-        free_buffer(message->data.buffer);
+        host_buffer_free(message->data.buffer);
     count_message(e);
     return 0;
 }
@@ -323,13 +268,10 @@ void model_begin(bool strict, bool zero_watermark_drains) {
                      .keep = keep,
                      .let_go = let_go,
                      .closed = closed,
-                     .buffer_new = new_buffer,
-                     .buffer_resize = resize_buffer,
-                     .buffer_free = free_buffer,
-                     .scratch = scratch,
-                     .hold = hold,
-                     .segment_free = free_segment,
+                     HOST_MEMORY,
                      .zero_watermark_drains = zero_watermark_drains};
+    host_memory_fails = memory_fails;
+    host_scratch_size = 8 * 1024;
     gt_poller_user_init(&user, malloc, free);
     sim_begin(strict);
     memset(model_calls, 0, sizeof model_calls);
@@ -471,5 +413,5 @@ void model_finish(void) {
     for (int i = 0; i < 2; i++)
         gt_poller_close(model_pollers[i]);
     CHECK(sim_open_files() == 0);
-    CHECK(live_buffers == 0 && live_segments == 0);
+    CHECK(host_buffers == 0 && host_segments == 0);
 }

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "engine/internal.h"
+#include "test/host_memory.h"
 #include "test/scale.h"
 #include "test/thread_assert.h"
 
@@ -38,7 +39,6 @@ typedef struct call {
 static gt_poller *poller;
 static gt_poller_user user;
 static atomic_int live_sockets;
-static atomic_int live_blocks;
 static atomic_int completed_twice; /* or after they had been cancelled */
 
 typedef struct counted {
@@ -94,52 +94,6 @@ static void closed(gt_socket *socket) {
     (void)socket;
 }
 
-static gt_buffer *buffer_new(size_t size) {
-    gt_buffer *buffer = malloc(sizeof *buffer + size);
-
-    thread_assert(buffer != NULL);
-    live_blocks++;
-    *buffer = (gt_buffer){.bytes = (uint8_t *)(buffer + 1), .size = size};
-    return buffer;
-}
-
-static void buffer_free(gt_buffer *buffer) {
-    live_blocks--;
-    free(buffer);
-}
-
-static gt_buffer *buffer_resize(gt_buffer *buffer, size_t size) {
-    gt_buffer *larger = buffer_new(size);
-
-    memcpy(larger->bytes, buffer->bytes, buffer->size < size ? buffer->size : size);
-    buffer_free(buffer);
-    return larger;
-}
-
-static uint8_t *scratch(size_t *size) {
-    static _Thread_local uint8_t memory[16384];
-
-    *size = sizeof memory;
-    return memory;
-}
-
-static gt_segment *hold(void *source, const struct iovec *parts, int count, size_t skip) {
-    gt_segment *segment = malloc(sizeof *segment + parts->iov_len);
-
-    (void)source;
-    thread_assert(segment != NULL);
-    thread_assert(count == 1);
-    live_blocks++;
-    memcpy(segment + 1, parts->iov_base, parts->iov_len);
-    *segment = (gt_segment){.bytes = (uint8_t *)(segment + 1) + skip, .size = parts->iov_len - skip};
-    return segment;
-}
-
-static void segment_free(gt_segment *segment) {
-    live_blocks--;
-    free(segment);
-}
-
 static const gt_host host = {
     .name = "race",
     .complete = complete,
@@ -149,12 +103,7 @@ static const gt_host host = {
     .keep = keep,
     .let_go = let_go,
     .closed = closed,
-    .buffer_new = buffer_new,
-    .buffer_resize = buffer_resize,
-    .buffer_free = buffer_free,
-    .scratch = scratch,
-    .hold = hold,
-    .segment_free = segment_free,
+    HOST_MEMORY,
     .zero_watermark_drains = true,
 };
 
@@ -163,7 +112,7 @@ static int setup(void **state) {
     bool poll = name != NULL && strcmp(name, "poll") == 0;
 
     (void)state;
-    completed_twice = live_sockets = live_blocks = 0;
+    completed_twice = live_sockets = 0;
     gt_poller_user_init(&user, malloc, free);
     return gt_poller_open(&poller, poll ? &gt_backend_poll : &gt_backend_epoll, &user);
 }
@@ -173,7 +122,8 @@ static int teardown(void **state) {
     (void)gt_poller_run(poller, 0, 128);
     gt_poller_close(poller);
     assert_int_equal(live_sockets, 0);
-    assert_int_equal(live_blocks, 0);
+    assert_int_equal(host_buffers, 0);
+    assert_int_equal(host_segments, 0);
     return 0;
 }
 

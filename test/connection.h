@@ -253,7 +253,8 @@ typedef struct call {
     gentcp_data data;
     gentcp_socket accepted;
     pthread_t thread;
-    _Atomic pid_t id; /* of the thread; -1: it has finished */
+    _Atomic pid_t id;     /* of the thread; -1: it has finished */
+    _Atomic uint64_t pid; /* of its process, once tell_pid was called there */
 } call;
 
 static inline void *call_main(void *arg) {
@@ -297,6 +298,19 @@ static inline bool waits(call *c) {
 static inline int finish(call *c) {
     pthread_join(c->thread, NULL);
     return c->status;
+}
+
+static inline int tell_pid(call *c) {
+    gentcp_pid self;
+    int status = gentcp_self(&self);
+
+    if (status == 0)
+        atomic_store(&c->pid, self.id);
+    return status;
+}
+
+static inline gentcp_pid pid_of(call *c) {
+    return (gentcp_pid){atomic_load(&c->pid)};
 }
 
 static inline int make_recv(call *c) {

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections find those who accept them, and sockets end with their owners or move to others. */
+#include "test/engine_fixture.h"
+
+static void a_connection_whose_accepter_died_goes_to_the_next(void **state) {
+    gt_address at = loopback(0);
+    owned *listener = new_socket();
+    call dead = new_call(GT_OP_ACCEPT, 0);
+    call next = new_call(GT_OP_ACCEPT, 0);
+    int peer = socket(AF_INET, SOCK_STREAM, 0);
+    char byte;
+
+    (void)state;
+    assert_int_equal(gt_listen(&listener->socket, PASSIVE, 1, &at), 0);
+    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
+    assert_int_equal(gt_accept(&listener->socket, &dead.op), GT_PENDING);
+    dead.caller_dead = true;
+    assert_int_equal(connect(peer, &at.any, at.size), 0);
+    run_while(&dead.completions, 0);
+    assert_int_equal(gt_accept(&listener->socket, &next.op), 0);
+    assert_non_null(next.accepted);
+    finish(next.accepted);
+    assert_int_equal(read(peer, &byte, 1), 0);
+    finish(listener);
+    close(peer);
+}
+
+static void a_parked_connection_goes_with_its_listener(void **state) {
+    gt_address at = loopback(0);
+    owned *listener = new_socket();
+    call dead = new_call(GT_OP_ACCEPT, 0);
+    int peer = socket(AF_INET, SOCK_STREAM, 0);
+    char byte;
+
+    (void)state;
+    assert_int_equal(gt_listen(&listener->socket, NULL, 0, &at), 0);
+    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
+    assert_int_equal(gt_accept(&listener->socket, &dead.op), GT_PENDING);
+    dead.caller_dead = true;
+    assert_int_equal(connect(peer, &at.any, at.size), 0);
+    run_while(&dead.completions, 0);
+    finish(listener);
+    assert_int_equal(read(peer, &byte, 1), 0);
+    close(peer);
+}
+
+static void accepters_are_served_in_order(void **state) {
+    enum { N = 3 };
+    gt_address at = loopback(0);
+    owned *listener = new_socket();
+    call calls[N];
+    int peers[N];
+
+    (void)state;
+    assert_int_equal(gt_listen(&listener->socket, PASSIVE, 1, &at), 0);
+    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
+    for (int i = 0; i < N; i++) {
+        calls[i] = new_call(GT_OP_ACCEPT, 0);
+        assert_int_equal(gt_accept(&listener->socket, &calls[i].op), GT_PENDING);
+    }
+    for (int i = 0; i < N; i++) {
+        peers[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(peers[i], &at.any, at.size), 0);
+        run_while(&calls[i].completions, 0);
+        for (int j = i + 1; j < N; j++)
+            assert_int_equal(calls[j].completions, 0);
+    }
+    for (int i = 0; i < N; i++) {
+        finish(calls[i].accepted);
+        close(peers[i]);
+    }
+    finish(listener);
+}
+
+static void a_dead_owner_closes_its_socket(void **state) {
+    int peer;
+    owned *o = connection(NULL, 0, &peer);
+    char byte;
+
+    (void)state;
+    o->owner_dead = true;
+    put(peer, "abc");
+    run_while(&o->closed_calls, 0);
+    assert_int_equal(o->event_count, 0);
+    assert_true(read(peer, &byte, 1) <= 0);
+    let_go(&o->socket);
+    close(peer);
+}
+
+static void closing_answers_everybody_who_waits(void **state) {
+    gt_address at = loopback(0);
+    owned *listener = new_socket();
+    call accepts = new_call(GT_OP_ACCEPT, 0);
+    call receives = new_call(GT_OP_RECV, 0);
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+
+    (void)state;
+    assert_int_equal(gt_listen(&listener->socket, NULL, 0, &at), 0);
+    assert_int_equal(gt_accept(&listener->socket, &accepts.op), GT_PENDING);
+    assert_int_equal(gt_recv(&o->socket, &receives.op), GT_PENDING);
+    finish(listener);
+    finish(o);
+    assert_int_equal(accepts.completions, 1);
+    assert_int_equal(accepts.status, GT_CLOSED);
+    assert_int_equal(receives.completions, 1);
+    assert_int_equal(receives.status, GT_CLOSED);
+    close(peer);
+}
+
+static void ownership_changes_only_by_the_owner_and_to_a_living_one(void **state) {
+    int peer, someone;
+    owned *o = connection(PASSIVE, 1, &peer);
+
+    (void)state;
+    assert_int_equal(gt_reown(&o->socket, NULL, &someone, poller), GT_NOT_OWNER);
+    assert_int_equal(gt_reown(&o->socket, &someone, NULL, poller), GT_BADARG);
+    assert_int_equal(gt_reown(&o->socket, &someone, &someone, poller), 0);
+    finish(o);
+    close(peer);
+}
+
+static void a_socket_moves_to_another_poller_with_what_is_ready(void **state) {
+    int peer, someone;
+    owned *o = connection(NULL, 0, &peer);
+    gt_poller *first = poller;
+
+    (void)state;
+    put(peer, "abc");
+    assert_int_equal(gt_poller_open(&poller, backend, &user), 0);
+    assert_int_equal(gt_reown(&o->socket, &someone, &someone, poller), 0);
+    run_while(&o->event_count, 0);
+    assert_int_equal(o->data_size, 3);
+    finish(o);
+    (void)gt_poller_run(poller, 0, 16);
+    gt_poller_close(poller);
+    poller = first;
+    close(peer);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ENGINE_TEST(a_connection_whose_accepter_died_goes_to_the_next),
+        ENGINE_TEST(a_parked_connection_goes_with_its_listener),
+        ENGINE_TEST(accepters_are_served_in_order),
+        ENGINE_TEST(a_dead_owner_closes_its_socket),
+        ENGINE_TEST(closing_answers_everybody_who_waits),
+        ENGINE_TEST(ownership_changes_only_by_the_owner_and_to_a_living_one),
+        ENGINE_TEST(a_socket_moves_to_another_poller_with_what_is_ready),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

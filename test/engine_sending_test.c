@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is sent and queued: watermarks, giving up, close, and no memory. */
+#include "test/engine_fixture.h"
+
+/* Sends until the socket's queue is not empty any more; returns how much was accepted. */
+static size_t fill_queue(owned *o) {
+    static const uint8_t block[65536];
+    struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
+    size_t total = 0;
+
+    while (o->socket.output == NULL) {
+        call send = new_call(GT_OP_SEND, 0);
+        assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &send.op), 0);
+        total += sizeof block;
+    }
+    return total;
+}
+
+static size_t drain(int fd, size_t size) {
+    uint8_t bytes[65536];
+    size_t got = 0;
+    int64_t end = gt_sys_now() + 5000;
+
+    while (got < size) {
+        ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        assert_true(n != 0 && gt_sys_now() < end);
+        got += n > 0 ? (size_t)n : 0;
+        (void)gt_poller_run(poller, n > 0 ? 0 : 1, 16);
+    }
+    return got;
+}
+
+static void senders_wait_at_the_high_and_go_on_at_the_low_watermark(void **state) {
+    static const uint8_t block[9000];
+    struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call waits = new_call(GT_OP_SEND, 0);
+    call behind = new_call(GT_OP_SEND, 0);
+    size_t total = fill_queue(o);
+
+    (void)state;
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &behind.op), GT_PENDING);
+    (void)drain(peer, total + 2 * sizeof block);
+    settle();
+    assert_int_equal(waits.completions, 1);
+    assert_int_equal(behind.completions, 1);
+    assert_int_equal(waits.status, 0);
+    finish(o);
+    close(peer);
+}
+
+static void a_cancelled_send_leaves_its_bytes_queued(void **state) {
+    static const uint8_t block[9000];
+    struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call waits = new_call(GT_OP_SEND, 0);
+    size_t total = fill_queue(o);
+
+    (void)state;
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
+    assert_true(gt_cancel(&o->socket, &waits.op));
+    assert_int_equal(drain(peer, total + sizeof block), total + sizeof block);
+    assert_int_equal(waits.completions, 0);
+    finish(o);
+    close(peer);
+}
+
+static void close_flushes_the_queue_before_it_answers(void **state) {
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call closing = new_call(GT_OP_CLOSE, 0);
+    size_t total = fill_queue(o);
+    char byte;
+
+    (void)state;
+    assert_int_equal(gt_close(&o->socket, &closing.op), GT_PENDING);
+    assert_int_equal(drain(peer, total), total);
+    run_while(&closing.completions, 0);
+    assert_int_equal(read(peer, &byte, 1), 0);
+    let_go(&o->socket);
+    close(peer);
+}
+
+static void close_gives_up_after_the_linger_time(void **state) {
+    const gt_option options[] = {PASSIVE[0], {.name = GT_OPT_LINGER, .number = 1, .extra = 1}};
+    int peer;
+    owned *o = connection(options, 2, &peer);
+    call closing = new_call(GT_OP_CLOSE, 0);
+    int64_t start = gt_sys_now();
+
+    (void)state;
+    (void)fill_queue(o);
+    assert_int_equal(gt_close(&o->socket, &closing.op), GT_PENDING);
+    run_while(&closing.completions, 0);
+    assert_in_range(gt_sys_now() - start, 990, 4000);
+    let_go(&o->socket);
+    close(peer);
+}
+
+static void no_memory_for_the_queue_refuses_a_packet_whole_or_ends_the_stream(void **state) {
+    static const uint8_t block[8 << 20];
+    struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call send = new_call(GT_OP_SEND, 0);
+
+    (void)state;
+    (void)fill_queue(o);
+    refused = HOST_SEGMENT;
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &send.op), -ENOMEM);
+    assert_int_equal(o->socket.state, GT_CONNECTED);
+    finish(o);
+    close(peer);
+    o = connection(PASSIVE, 1, &peer);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &send.op), GT_CLOSED);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &send.op), -ENOTCONN);
+    assert_int_equal(send.completions, 0);
+    finish(o);
+    close(peer);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ENGINE_TEST(senders_wait_at_the_high_and_go_on_at_the_low_watermark),
+        ENGINE_TEST(a_cancelled_send_leaves_its_bytes_queued),
+        ENGINE_TEST(close_flushes_the_queue_before_it_answers),
+        ENGINE_TEST(close_gives_up_after_the_linger_time),
+        ENGINE_TEST(no_memory_for_the_queue_refuses_a_packet_whole_or_ends_the_stream),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
