@@ -271,7 +271,7 @@ void model_begin(bool strict, bool zero_watermark_drains) {
                      HOST_MEMORY,
                      .zero_watermark_drains = zero_watermark_drains};
     host_memory_fails = memory_fails;
-    host_scratch_size = 8 * 1024;
+    host_scratch_size = 8192;
     gt_poller_user_init(&user, malloc, free);
     sim_begin(strict);
     memset(model_calls, 0, sizeof model_calls);

@@ -131,7 +131,9 @@ int setup(void **state) {
     if (name != NULL && strcmp(name, "poll") == 0)
         backend = &gt_backend_poll;
     gt_poller_user_init(&user, malloc, free);
-    live_sockets = host_buffers = host_segments = 0;
+    live_sockets = 0;
+    host_buffers = 0;
+    host_segments = 0;
     refused = -1;
     host_memory_fails = is_refused;
     return gt_poller_open(&poller, backend, &user);
