@@ -2,16 +2,44 @@
 # What the libraries and programs are made of. A source file that stands in no list is an error, so that none is left
 # out by mistake.
 set(engine_sources
-    sys/error.c sys/posix.c
-    pollers/epoll.c pollers/poll.c pollers/poller.c
-    engine/accept.c engine/establish.c engine/http.c engine/life.c engine/options.c engine/packet.c engine/receive.c
-    engine/send.c engine/set_options.c)
+    sys/error.c
+    sys/posix.c
+    pollers/epoll.c
+    pollers/poll.c
+    pollers/poller.c
+    engine/accept.c
+    engine/establish.c
+    engine/http.c
+    engine/life.c
+    engine/options.c
+    engine/packet.c
+    engine/receive.c
+    engine/send.c
+    engine/set_options.c)
 set(host_c_sources
-    hosts/c/address.c hosts/c/data.c hosts/c/host.c hosts/c/http.c hosts/c/inspect.c hosts/c/mailbox.c
-    hosts/c/memory.c hosts/c/messages.c hosts/c/open.c hosts/c/options.c hosts/c/process.c hosts/c/resolve.c
-    hosts/c/socket.c hosts/c/table.c hosts/c/transfer.c hosts/c/wait.c)
+    hosts/c/address.c
+    hosts/c/data.c
+    hosts/c/host.c
+    hosts/c/http.c
+    hosts/c/inspect.c
+    hosts/c/mailbox.c
+    hosts/c/memory.c
+    hosts/c/messages.c
+    hosts/c/open.c
+    hosts/c/options.c
+    hosts/c/process.c
+    hosts/c/resolve.c
+    hosts/c/socket.c
+    hosts/c/table.c
+    hosts/c/transfer.c
+    hosts/c/wait.c)
 set(host_otp_sources
-    hosts/otp/data.c hosts/otp/driver.c hosts/otp/host.c hosts/otp/http.c hosts/otp/nif.c hosts/otp/terms.c)
+    hosts/otp/data.c
+    hosts/otp/driver.c
+    hosts/otp/host.c
+    hosts/otp/http.c
+    hosts/otp/nif.c
+    hosts/otp/terms.c)
 set(examples_programs chat_server echo_server first http_server rpc_client rpc_server)
 set(demo_programs exchange_client exchange_server)
 set(echo_programs client epoll_server gentcp_server)

@@ -2,10 +2,28 @@
 # Each program of tests_of_... is test/NAME.c, a cmocka program; it runs on both pollers, named by GENTCP_POLLER in its
 # environment, or once if it uses none.
 set(tests_of_c_host
-    bad_input_test bad_options_test behaviour_active_test behaviour_addresses_test behaviour_closing_test
-    behaviour_http_test behaviour_options_test behaviour_owner_test behaviour_packets_test behaviour_protocols_test
-    behaviour_receiving_test behaviour_sending_test c_host_handles_test c_host_mailbox_test c_host_memory_test
-    c_host_process_test c_host_resolve_test c_host_send_test fairness_test handover_test memory_test)
+    bad_input_test
+    bad_options_test
+    behaviour_active_test
+    behaviour_addresses_test
+    behaviour_closing_test
+    behaviour_getstat_test
+    behaviour_http_test
+    behaviour_options_test
+    behaviour_owner_test
+    behaviour_packets_test
+    behaviour_protocols_test
+    behaviour_receiving_test
+    behaviour_sending_test
+    c_host_handles_test
+    c_host_mailbox_test
+    c_host_memory_test
+    c_host_process_test
+    c_host_resolve_test
+    c_host_send_test
+    fairness_test
+    handover_test
+    memory_test)
 set(tests_of_engine engine_owners_test engine_receiving_test engine_sending_test)
 set(tests_of_faults faults_test faults_told_test)
 set(tests_of_races cancel_race_test)
