@@ -245,12 +245,10 @@ static void resume(gt_socket *s) {
         if ((held & 1U << kinds[i]) != 0)
             alive = alive && gt_tell(s, kinds[i], kinds[i] == GT_TCP_ERROR ? s->held_reason : 0);
     }
-    if (s->state != GT_CONNECTED)
-        return;
-    if (alive)
-        gt_pump_input(s);
-    else
+    if (!alive && s->state != GT_CLOSING)
         gt_begin_close(s);
+    if (s->state == GT_CONNECTED)
+        gt_pump_input(s);
 }
 
 void gt_resume(gt_socket *s) {

@@ -257,6 +257,7 @@ static void do_close(input *in) {
 
     if (e == NULL)
         return;
+    e->close_called = true;
     answer = gt_close(&e->socket, c != NULL ? &c->op : NULL);
     if (c != NULL)
         model_answered(c, answer);
@@ -298,6 +299,24 @@ static void do_reown(input *in) {
     CHECK(answer == wanted);
     if (answer == 0)
         CHECK(e->socket.poller == model_pollers[how & 1]);
+    e->going_on = false;
+}
+
+static void do_pause(input *in) {
+    end *e = some_end(in);
+    bool gone;
+
+    if (e == NULL)
+        return;
+    if ((take_byte(in) & 1) != 0) {
+        model_goes_on(e);
+        gt_resume(&e->socket);
+        e->going_on = false;
+        return;
+    }
+    gone = e->socket.state == GT_CLOSING || e->socket.state == GT_SHUT;
+    CHECK(gt_pause(&e->socket) == (gone ? GT_CLOSED : 0));
+    e->paused |= !gone;
 }
 
 /* ---- the other side ---- */
@@ -411,8 +430,10 @@ static void step(input *in) {
         do_shutdown(in);
         break;
     case 17:
-    case 18:
         do_reown(in);
+        break;
+    case 18:
+        do_pause(in);
         break;
     case 19:
         do_peer_send(in, true);
@@ -458,6 +479,7 @@ static void end_of_world(bool peers_read) {
         end *e = model_ends[i];
         if (e == NULL)
             continue;
+        e->close_called = true;
         (void)gt_close(&e->socket, NULL);
         fds[i] = e->fd;
         sent[i] = e->sent_size;

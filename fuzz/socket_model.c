@@ -194,6 +194,8 @@ static bool complete(gt_socket *socket, gt_op *op, const gt_result *result) {
     }
     if (c->caller_dead)
         return false;
+    if (op->kind == GT_OP_CONNECT && result->status == 0)
+        e->connected = true;
     if (result->data.buffer != NULL)
         host_buffer_free(result->data.buffer);
     if (result->accepted != NULL) {
@@ -202,6 +204,7 @@ static bool complete(gt_socket *socket, gt_op *op, const gt_result *result) {
         accepted->active = e->active;
         accepted->count = e->count;
         accepted->held = true;
+        accepted->connected = true;
         keep(&accepted->socket);
         model_opened(accepted);
     }
@@ -223,15 +226,15 @@ static void count_message(end *e) {
     }
 }
 
-static int deliver(gt_socket *socket, const gt_message *message) {
-    end *e = of(socket);
+static int take_message(end *e, const gt_message *message) {
     size_t taken;
 
+    CHECK(!e->paused && !e->death_known);
     CHECK(e->passive_due == (message->kind == GT_TCP_PASSIVE));
     e->passive_due = false;
     if (message->kind == GT_TCP_PASSIVE)
         return e->owner_dead ? GT_CLOSED : 0;
-    CHECK(e->active != GT_PASSIVE && !e->closed_told);
+    CHECK((e->active != GT_PASSIVE || (e->going_on && message->kind != GT_TCP)) && !e->closed_told);
     CHECK(!e->error_told || message->kind == GT_TCP_CLOSED);
     if (message->kind == GT_TCP_ERROR)
         e->error_told = true;
@@ -251,9 +254,24 @@ static int deliver(gt_socket *socket, const gt_message *message) {
     return 0;
 }
 
+static int deliver(gt_socket *socket, const gt_message *message) {
+    end *e = of(socket);
+    int answer = take_message(e, message);
+
+    e->death_known = answer == GT_CLOSED;
+    return answer;
+}
+
 static int reown(gt_socket *socket, const void *from, const void *to) {
-    (void)socket;
-    return from == NULL ? GT_NOT_OWNER : to == NULL ? GT_BADARG : 0;
+    if (from == NULL || to == NULL)
+        return from == NULL ? GT_NOT_OWNER : GT_BADARG;
+    model_goes_on(of(socket)); /* under the same lock */
+    return 0;
+}
+
+void model_goes_on(end *e) {
+    e->going_on = e->paused;
+    e->paused = false;
 }
 
 /* ---- the world ---- */
@@ -340,7 +358,11 @@ void model_check(void) {
         const end *e = model_ends[i];
         if (e == NULL)
             continue;
-        CHECK(!e->passive_due);
+        CHECK(e->socket.paused == e->paused);
+        CHECK(!e->death_known || e->socket.state == GT_CLOSING || e->socket.state == GT_SHUT);
+        CHECK(!e->passive_due || e->paused);
+        if (e->socket.state == GT_SHUT && e->connected && e->active != GT_PASSIVE)
+            CHECK(e->closed_told || e->close_called || e->owner_dead || e->paused);
         if (e->socket.output == NULL)
             CHECK(e->socket.output_size == 0);
         if (e->socket.state == GT_CONNECTED && !e->owner_dead)
@@ -356,7 +378,7 @@ static void check_quiet_input(const end *e) {
     const gt_op *reader = s->readers.first;
     gt_packet packet;
 
-    if (s->read_ended || (e->active == GT_PASSIVE && reader == NULL))
+    if (s->read_ended || (e->active == GT_PASSIVE ? reader == NULL : e->paused))
         return;
     CHECK(file->in_read == file->in_size);
     CHECK(!file->fin && !file->reset && !file->read_shut);

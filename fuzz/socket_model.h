@@ -21,7 +21,8 @@ typedef struct end {
     int fd; /* as long as the world lasts; -1: never opened */
     int closed_calls;
     bool owner_dead;
-    bool held; /* the host has its own reference */
+    bool death_known; /* deliver has told the engine */
+    bool held;        /* the host has its own reference */
 
     size_t from, to; /* of `stream`: what nobody has got yet */
     uint8_t active;  /* gt_active, as the owner knows it */
@@ -31,6 +32,10 @@ typedef struct end {
     bool reframed;
     bool passive_due; /* tcp_passive must be the next message */
     bool error_told, closed_told;
+    bool connected;    /* and somebody knows it */
+    bool paused;       /* no message may come */
+    bool going_on;     /* what was held back may come, whatever the owner has set meanwhile */
+    bool close_called; /* by the host: no tcp_closed need come */
 
     size_t sent_size; /* of `sent`: what gt_send has agreed to */
 } end;
@@ -69,6 +74,8 @@ void model_answered(call *c, int answer);
 /* The descriptor is open: what the peer sends from now on is awaited. */
 void model_opened(end *e);
 void model_drop(end *e);
+/* Messages may come again: before gt_resume, and when an owner is found. */
+void model_goes_on(end *e);
 /* The peer has sent so much more. */
 void model_peer_sent(end *e, size_t size);
 /* Bytes that unrecv puts back, and takes away again if it failed. */
