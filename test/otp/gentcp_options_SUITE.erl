@@ -4,6 +4,10 @@
 
 -include_lib("stdlib/include/assert.hrl").
 
+-import(gentcp_sockets, [
+    pair/1, close/1, next/0, quiet/0
+]).
+
 -export([all/0, suite/0]).
 -export([
     values_are_set_and_read_as_on_inet/1,
@@ -21,7 +25,11 @@
     deliver_port_changes_data_only/1,
     hand_over_passes_on_what_deliver_port_sent/1,
     binary_and_inet_backend_anywhere/1,
-    delay_send_sends/1
+    delay_send_sends/1,
+    bad_options_exit_and_setopts_is_einval/1,
+    getopts_reads_what_was_set/1,
+    accept_inherits_options/1,
+    count_runs_out_with_tcp_passive/1
 ]).
 
 -define(WAIT, 5000).
@@ -285,25 +293,112 @@ delay_send_sends(_) ->
     ?assertEqual({ok, <<"last">>}, gentcp:recv(S, 4, ?WAIT)),
     close([S]).
 
-%% ---- sockets ----
+%% ---- bad, read back, inherited, counted ----
 
-next() ->
-    receive
-        Message -> Message
-    after ?WAIT -> error(silence)
-    end.
+bad_options_exit_and_setopts_is_einval(_) ->
+    {C, S} = pair([]),
+    {ok, Port} = gentcp:port(S),
+    Bad = [
+        [foo],
+        [{foo, 1}],
+        [{active, maybe}],
+        [{active, 40000}],
+        [{active, 1 bsl 70}],
+        [{nodelay, 1}],
+        [{packet, 3}],
+        [{packet, -1}],
+        [{packet, foo}],
+        [{buffer, -1}],
+        [{mode, foo}],
+        [{binary, foo}],
+        [{linger, true}],
+        [{linger, {true, -1}}],
+        [{send_timeout, -1}],
+        [{nodelay, true} | foo],
+        [{1, 2, 3}],
+        [1],
+        foo
+    ],
+    [
+        begin
+            ?assertEqual({error, einval}, gentcp:setopts(S, Options)),
+            ?assertExit(badarg, gentcp:connect(?LOCAL, Port, Options)),
+            ?assertExit(badarg, gentcp:listen(0, Options))
+        end
+     || Options <- Bad
+    ],
+    ?assertExit(badarg, gentcp:listen(0, [inet6, {ip, ?LOCAL}])),
+    ?assertEqual({error, einval}, gentcp:setopts(S, [{nodelay, true}, {packet, 3}])),
+    ?assertEqual({ok, [{nodelay, false}]}, gentcp:getopts(S, [nodelay])),
+    [
+        ?assertEqual({error, einval}, gentcp:getopts(S, Names))
+     || Names <- [[foo], [list], [binary], [backlog], [ip], [port], [line_delimiter], [{active, 1}], [active | foo]]
+    ],
+    close([C, S]).
 
-pair(Options0) ->
-    Options = [{active, false} | Options0],
-    {ok, L} = gentcp:listen(0, Options),
+getopts_reads_what_was_set(_) ->
+    {C, S} = pair([{packet, raw}]),
+    ?assertEqual(
+        {ok, [{active, false}, {mode, list}, {packet, 0}, {linger, {false, 0}}, {send_timeout, infinity}]},
+        gentcp:getopts(S, [active, mode, packet, linger, send_timeout])
+    ),
+    Set = [
+        {active, 5},
+        {mode, binary},
+        {packet, line},
+        {packet_size, 1000},
+        {buffer, 2000},
+        {high_watermark, 20000},
+        {low_watermark, 10000},
+        {send_timeout, 100},
+        {send_timeout_close, true},
+        {exit_on_close, false},
+        {show_econnreset, true},
+        {linger, {true, 3}},
+        {nodelay, true},
+        {keepalive, true}
+    ],
+    ok = gentcp:setopts(S, Set),
+    ?assertEqual({ok, Set}, gentcp:getopts(S, [Name || {Name, _} <- Set])),
+    [
+        begin
+            ok = gentcp:setopts(S, [{packet, Packet}]),
+            ?assertEqual({ok, [{packet, Packet}]}, gentcp:getopts(S, [packet]))
+        end
+     || Packet <- [1, 2, 4, line, 0]
+    ],
+    ok = gentcp:setopts(S, []),
+    ok = gentcp:setopts(S, [{binary, false}]),
+    ?assertEqual({ok, [{mode, list}]}, gentcp:getopts(S, [mode])),
+    close([C, S]).
+
+accept_inherits_options(_) ->
+    {ok, L} = gentcp:listen(0, [{packet, 2}, {active, false}, {nodelay, true}, binary, {send_timeout, 7}]),
     {ok, Port} = gentcp:port(L),
-    {ok, C} = gentcp:connect(?LOCAL, Port, Options, ?WAIT),
+    {ok, C} = gentcp:connect(?LOCAL, Port, []),
     {ok, S} = gentcp:accept(L, ?WAIT),
-    close([L]),
-    {C, S}.
+    Names = [packet, active, nodelay, mode, send_timeout],
+    ?assertEqual(
+        {ok, [{packet, 2}, {active, false}, {nodelay, true}, {mode, binary}, {send_timeout, 7}]},
+        gentcp:getopts(S, Names)
+    ),
+    close([C, S, L]).
 
-close(Sockets) ->
-    [?assertEqual(ok, gentcp:close(S)) || S <- Sockets].
+count_runs_out_with_tcp_passive(_) ->
+    {C, S} = pair([binary, {active, false}, {packet, 4}]),
+    ok = gentcp:setopts(S, [{active, 2}]),
+    ok = gentcp:setopts(S, [{active, 1}]),
+    [ok = gentcp:send(C, [I]) || I <- [1, 2, 3, 4]],
+    ?assertEqual(
+        [{tcp, S, <<1>>}, {tcp, S, <<2>>}, {tcp, S, <<3>>}, {tcp_passive, S}], [next() || _ <- [1, 2, 3, 4]]
+    ),
+    ?assertEqual({ok, <<4>>}, gentcp:recv(S, 0, ?WAIT)),
+    ok = gentcp:setopts(S, [{active, 0}]),
+    ?assertEqual({tcp_passive, S}, next()),
+    close([C, S]),
+    quiet().
+
+%% ---- on inet and on gentcp ----
 
 %% What Fun(Module, Socket) says of a socket of inet and of one of gentcp is the same.
 both(Fun) ->

@@ -4,6 +4,8 @@
 
 -include_lib("stdlib/include/assert.hrl").
 
+-import(gentcp_sockets, [pair/1, close/1, await_messages/1]).
+
 -export([all/0, suite/0]).
 -export([
     corpus_is_received_as_inet_does/1,
@@ -267,7 +269,7 @@ http_lines_are_handed_over(_) ->
     Owner = spawn_link(fun() -> receive go -> [Self ! receive M -> M end || _ <- [1, 2]] end end),
     ok = gentcp:setopts(S, [{active, true}]),
     ok = gentcp:send(C, "GET / HTTP/1.1\r\n"),
-    until_messages(1),
+    await_messages(1),
     ok = gentcp:controlling_process(S, Owner),
     ok = gentcp:send(C, "\r\n"),
     Owner ! go,
@@ -276,22 +278,3 @@ http_lines_are_handed_over(_) ->
      || Expected <- [{http_request, 'GET', {abs_path, "/"}, {1, 1}}, http_eoh]
     ],
     close([C, S]).
-
-%% ---- what tests have in common ----
-
-pair(Options) ->
-    {ok, L} = gentcp:listen(0, [{active, false} | Options]),
-    {ok, Port} = gentcp:port(L),
-    {ok, C} = gentcp:connect(?LOCAL, Port, [{active, false} | Options], ?WAIT),
-    {ok, S} = gentcp:accept(L, ?WAIT),
-    close([L]),
-    {C, S}.
-
-close(Sockets) ->
-    [?assertEqual(ok, gentcp:close(S)) || S <- Sockets].
-
-until_messages(Count) ->
-    case process_info(self(), message_queue_len) of
-        {message_queue_len, Count} -> ok;
-        _ -> timer:sleep(1), until_messages(Count)
-    end.

@@ -1,0 +1,235 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The OTP host: many sockets, the life of its driver, and upgrades.
+-module(gentcp_driver_SUITE).
+
+-include_lib("stdlib/include/assert.hrl").
+
+-import(gentcp_sockets, [
+    pair/1, close/1, echo/1, spawn_recv/1, await_blocked/1, next/0, until/1
+]).
+
+-export([all/0, suite/0]).
+%% Called on another node.
+-export([upgrade/0, refuse/1]).
+-export([
+    many_connections_echo/1,
+    sockets_live_without_references/1,
+    nothing_is_left/1,
+    drivers_end_closes_and_the_next_call_starts_another/1,
+    the_application_takes_over_the_driver/1,
+    new_erlang_code_keeps_the_sockets/1,
+    new_native_code_is_refused/1
+]).
+
+-define(WAIT, 5000).
+-define(LOCAL, {127, 0, 0, 1}).
+
+suite() ->
+    [{timetrap, {seconds, 60}}].
+
+all() ->
+    [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info, Name =/= refuse].
+
+%% ---- many ----
+
+many_connections_echo(_) ->
+    {ok, L} = gentcp:listen(0, [binary, {active, false}, {backlog, 1000}]),
+    {ok, Port} = gentcp:port(L),
+    Self = self(),
+    Server = spawn_link(fun() -> accept_loop(L) end),
+    Clients = [
+        spawn_link(fun() ->
+            Mode = lists:nth(I rem 3 + 1, [false, true, once]),
+            {ok, C} = gentcp:connect(?LOCAL, Port, [binary, {active, Mode}], ?WAIT),
+            [client_turn(C, Mode, rand:bytes(rand:uniform(2000))) || _ <- lists:seq(1, 50)],
+            ok = gentcp:close(C),
+            Self ! {finished, self()}
+        end)
+     || I <- lists:seq(1, 300)
+    ],
+    [receive {finished, Pid} -> ok after 30000 -> error(stuck) end || Pid <- Clients],
+    unlink(Server),
+    exit(Server, kill),
+    close([L]).
+
+accept_loop(L) ->
+    case gentcp:accept(L) of
+        {ok, S} ->
+            Pid = spawn(fun() ->
+                receive go -> ok end,
+                echo(S)
+            end),
+            ok = gentcp:controlling_process(S, Pid),
+            Pid ! go,
+            accept_loop(L);
+        {error, closed} ->
+            ok
+    end.
+
+client_turn(C, false, Data) ->
+    ok = gentcp:send(C, Data),
+    {ok, Data} = gentcp:recv(C, byte_size(Data), ?WAIT);
+client_turn(C, Mode, Data) ->
+    ok = gentcp:send(C, Data),
+    Data = gather(C, Mode, byte_size(Data), []).
+
+gather(C, Mode, Missing, Parts) ->
+    receive
+        {tcp, C, Part} ->
+            Mode =:= once andalso (ok = gentcp:setopts(C, [{active, once}])),
+            case Missing - byte_size(Part) of
+                0 -> iolist_to_binary(lists:reverse(Parts, [Part]));
+                Rest -> gather(C, Mode, Rest, [Part | Parts])
+            end
+    after ?WAIT -> error(silence)
+    end.
+
+%% An open socket that nobody can name any more still belongs to its owner.
+sockets_live_without_references(_) ->
+    {ok, L} = gentcp:listen(0, [{active, false}]),
+    {ok, Port} = gentcp:port(L),
+    Self = self(),
+    Owner = spawn_link(fun() ->
+        {ok, _} = gentcp:connect(?LOCAL, Port, [binary]),
+        Self ! connected,
+        receive stop -> ok end
+    end),
+    {ok, S} = gentcp:accept(L, ?WAIT),
+    connected = next(),
+    erlang:garbage_collect(Owner),
+    ok = gentcp:send(S, "x"),
+    until(fun() -> process_info(Owner, message_queue_len) =:= {message_queue_len, 1} end),
+    Owner ! stop,
+    ?assertEqual({error, closed}, gentcp:recv(S, 0, ?WAIT)),
+    close([S, L]).
+
+%% Descriptors: failed connects, refused options, dead owners and closed listeners give theirs back.
+nothing_is_left(_) ->
+    Round = fun() ->
+        {C, S} = pair([]),
+        {ok, Port} = gentcp:port(S),
+        catch gentcp:connect(?LOCAL, Port, [{nodelay, 3}]),
+        {error, timeout} = gentcp:connect(?LOCAL, Port, [], 0),
+        {error, eaddrinuse} = gentcp:listen(Port, []),
+        close([C, S]),
+        {error, econnrefused} = gentcp:connect(?LOCAL, Port, [], ?WAIT),
+        {Pid, Ref} = spawn_monitor(fun() ->
+            {C2, _S2} = pair([]),
+            gentcp:recv(C2, 0, 1)
+        end),
+        {'DOWN', Ref, process, Pid, normal} = next()
+    end,
+    Round(),
+    Before = descriptors(),
+    [Round() || _ <- lists:seq(1, 100)],
+    until(fun() -> descriptors() =< Before end).
+
+descriptors() ->
+    {ok, Names} = file:list_dir("/proc/self/fd"),
+    length(Names).
+
+%% ---- the driver ----
+
+drivers_end_closes_and_the_next_call_starts_another(_) ->
+    [
+        begin
+            {ok, L} = gentcp:listen(0, []),
+            {C, S} = pair([binary, {active, false}]),
+            ok = gentcp:setopts(C, [{active, true}]),
+            Waiting = spawn_recv(S),
+            Accepting = spawn_link(fun() -> Self ! {self(), gentcp:accept(L)} end),
+            await_blocked(Waiting),
+            await_blocked(Accepting),
+            Driver = whereis(gentcp_driver),
+            exit(Driver, Reason),
+            ?assertEqual(
+                lists:sort([{tcp_closed, C}, {Waiting, {error, closed}}, {Accepting, {error, closed}}]),
+                lists:sort([next(), next(), next()])
+            ),
+            until(fun() -> not is_process_alive(Driver) end),
+            ?assertEqual({error, closed}, gentcp:send(C, "x")),
+            {C2, S2} = pair([]),
+            ?assertNotEqual(Driver, whereis(gentcp_driver)),
+            close([C, S, C2, S2, L])
+        end
+     || Self <- [self()], Reason <- [kill, kill, kill]
+    ].
+
+the_application_takes_over_the_driver(_) ->
+    {C, S} = pair([binary, {active, false}]),
+    Driver = whereis(gentcp_driver),
+    ok = application:start(gentcp),
+    ?assertEqual(Driver, whereis(gentcp_driver)),
+    ok = gentcp:send(C, "x"),
+    ?assertEqual({ok, <<"x">>}, gentcp:recv(S, 1, ?WAIT)),
+    exit(Driver, kill),
+    until(fun() -> not lists:member(whereis(gentcp_driver), [undefined, Driver]) end),
+    {C2, S2} = pair([]),
+    ok = application:stop(gentcp),
+    ?assertEqual(undefined, whereis(gentcp_driver)),
+    close([C, S, C2, S2]),
+    {C3, S3} = pair([]),
+    close([C3, S3]).
+
+%% ---- upgrades ----
+
+new_erlang_code_keeps_the_sockets(Config) ->
+    with_node(Config, fun(Call, _) -> ?assertEqual(ok, Call(upgrade, [])) end).
+
+upgrade() ->
+    {C, S} = pair([binary, {active, false}]),
+    Waiting = spawn_recv(S),
+    await_blocked(Waiting),
+    [
+        begin
+            {module, gentcp_nif} = code:load_file(gentcp_nif),
+            ok = gentcp:send(C, "x"),
+            {Waiting, {ok, <<"x">>}} = next(),
+            ok = gentcp:send(S, "y"),
+            {ok, <<"y">>} = gentcp:recv(C, 1, ?WAIT),
+            Waiting ! again,
+            true = code:soft_purge(gentcp_nif),
+            {C2, S2} = pair([]),
+            close([C2, S2]),
+            await_blocked(Waiting)
+        end
+     || _ <- [1, 2, 3]
+    ],
+    close([C, S]),
+    ok.
+
+new_native_code_is_refused(Config) ->
+    with_node(Config, fun(Call, Other) -> ?assertEqual(ok, Call(refuse, [Other])) end).
+
+%% The same bytes in another place are another library.
+refuse(OtherEbin) ->
+    {C, S} = pair([binary, {active, false}]),
+    true = code:add_patha(OtherEbin),
+    {error, on_load_failure} = code:load_file(gentcp_nif),
+    ok = gentcp:send(C, "x"),
+    {ok, <<"x">>} = gentcp:recv(S, 1, ?WAIT),
+    {C2, S2} = pair([]),
+    close([C, S, C2, S2]),
+    ok.
+
+%% A node with an application of its own, and where there is another.
+with_node(Config, Fun) ->
+    [Ebin, OtherEbin] = [copy_application(Config, Name) || Name <- ["one", "other"]],
+    {ok, Node, _} = peer:start_link(#{
+        connection => standard_io, args => ["-pa", Ebin, filename:dirname(code:which(?MODULE))]
+    }),
+    Fun(fun(Function, Args) -> peer:call(Node, ?MODULE, Function, Args) end, OtherEbin),
+    peer:stop(Node).
+
+copy_application(Config, Name) ->
+    Copy = filename:join([proplists:get_value(priv_dir, Config), Name, "gentcp"]),
+    copy(filename:join(gentcp_nif:directory(), "gentcp_nif.so"), filename:join([Copy, "priv", "gentcp_nif.so"])),
+    [copy(Beam, filename:join([Copy, "ebin", filename:basename(Beam)])) || Beam <- beams()],
+    filename:join(Copy, "ebin").
+
+beams() ->
+    filelib:wildcard(filename:join(filename:dirname(code:which(gentcp)), "*.beam")).
+
+copy(From, To) ->
+    ok = filelib:ensure_dir(To),
+    {ok, _} = file:copy(From, To).
