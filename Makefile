@@ -21,7 +21,7 @@ fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 help:
 	@echo 'make run               see it work'
 	@echo 'make test              build everything and run every test'
-	@echo 'make install           install the C library below PREFIX ($(PREFIX))'
+	@echo 'make install           install the C library and the program gentcp below PREFIX ($(PREFIX))'
 	@echo 'make lint              formatting and static analysis'
 	@echo 'make format            put the formatting right'
 	@echo 'make model             check the protocols between threads exhaustively'
@@ -117,7 +117,7 @@ fuzz:
 
 install:
 	@tools/deps build
-	cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DGENTCP_TESTS=OFF -DGENTCP_EXAMPLES=OFF \
+	cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DGENTCP_TESTS=OFF -DGENTCP_EXAMPLES=OFF -DGENTCP_TOOL=ON \
 	    -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	$(build) build/install -j $(JOBS)
 	DESTDIR=$(DESTDIR) cmake --install build/install

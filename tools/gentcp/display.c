@@ -36,22 +36,26 @@ static void print_text(const char *name, gentcp_text text) {
     print_quoted((const uint8_t *)text.bytes, text.size);
 }
 
-static void print_hex(const uint8_t *bytes, size_t size) {
-    enum { A_LINE = 16 };
+enum { HEX_LINE = 16 };
 
-    for (size_t at = 0; at < size; at += A_LINE) {
-        size_t end = size - at < A_LINE ? size - at : A_LINE;
+static void print_hex_line(const uint8_t *bytes, size_t count) {
+    for (size_t i = 0; i < HEX_LINE; i++) {
+        printf(i == HEX_LINE / 2 ? "  " : " ");
+        if (i < count)
+            printf("%02x", bytes[i]);
+        else
+            printf("  ");
+    }
+    printf("  |");
+    for (size_t i = 0; i < count; i++)
+        putchar(isprint(bytes[i]) ? bytes[i] : '.');
+    printf("|\n");
+}
+
+static void print_hex(const uint8_t *bytes, size_t size) {
+    for (size_t at = 0; at < size; at += HEX_LINE) {
         printf("  %08zx ", at);
-        for (size_t i = 0; i < A_LINE; i++) {
-            if (i < end)
-                printf(i == A_LINE / 2 ? "  %02x" : " %02x", bytes[at + i]);
-            else
-                printf(i == A_LINE / 2 ? "    " : "   ");
-        }
-        printf("  |");
-        for (size_t i = 0; i < end; i++)
-            putchar(isprint(bytes[at + i]) ? bytes[at + i] : '.');
-        printf("|\n");
+        print_hex_line(bytes + at, size - at < HEX_LINE ? size - at : HEX_LINE);
     }
 }
 

@@ -195,10 +195,10 @@ static bool write_json(const report *r) {
 
 /* ---- the run ---- */
 
-static void show_progress(load_counts *counts, double elapsed, uint64_t *last, bool terminal) {
+static void show_progress(load_counts *counts, int elapsed, uint64_t *last, bool terminal) {
     uint64_t messages = atomic_load(&counts->messages);
 
-    fprintf(stderr, "%s%6.1f s  %u of %u connections  %llu messages  %llu/s%s", terminal ? "\r\033[K" : "", elapsed,
+    fprintf(stderr, "%s%4d s  %u of %u connections  %llu messages  %llu/s%s", terminal ? "\r\033[K" : "", elapsed,
             atomic_load(&counts->connected) - atomic_load(&counts->lost), settings.connections,
             (unsigned long long)messages, (unsigned long long)(messages - *last), terminal ? "" : "\n");
     *last = messages;
@@ -211,7 +211,7 @@ static bool watch(load_counts *counts, atomic_bool *stop, atomic_uint *running, 
     bool interrupted = false;
     uint64_t last = 0;
 
-    for (double elapsed = 1; atomic_load(running) != 0; elapsed++) {
+    for (int elapsed = 1; atomic_load(running) != 0; elapsed++) {
         int signal = sigtimedwait(signals, NULL, &second);
         if (signal == SIGINT || signal == SIGTERM) {
             interrupted = true;

@@ -67,9 +67,10 @@ static void lose(load *l, connection *c, int error) {
 }
 
 static void send_one(load *l, connection *c, uint64_t due) {
+    uint32_t at = c->head + c->underway;
     int error;
 
-    c->times[(c->head + c->underway) % l->settings->pipeline] = due;
+    c->times[at < l->settings->pipeline ? at : at - l->settings->pipeline] = due;
     c->underway++;
     error = gentcp_send(c->socket, l->message, l->settings->size);
     if (error != 0)
@@ -79,7 +80,8 @@ static void send_one(load *l, connection *c, uint64_t due) {
 static void replied(load *l, connection *c, uint64_t at) {
     uint64_t due = c->times[c->head];
 
-    c->head = (c->head + 1) % l->settings->pipeline;
+    if (++c->head == l->settings->pipeline)
+        c->head = 0;
     c->underway--;
     if (at >= l->begin && at < l->end) {
         histogram_add(&l->worker->latency, at > due ? at - due : 0);
@@ -236,8 +238,8 @@ static bool prepare(load *l) {
     return true;
 }
 
-void *load_work(void *argument) {
-    load l = {.worker = argument};
+void *load_work(void *worker) {
+    load l = {.worker = worker};
 
     l.settings = l.worker->settings;
     if (prepare(&l) && connect_all(&l)) {

@@ -141,7 +141,7 @@ long number_argument(const struct argp_state *state, const char *what, const cha
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     socket_arguments *arguments = state->input;
-    gentcp_option option;
+    gentcp_option option = GENTCP_END;
 
     switch (key) {
     case 'p':

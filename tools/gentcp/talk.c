@@ -203,12 +203,11 @@ static void await_input_end(void) {
 static int receive_data(gentcp_socket socket, gentcp_data *out) {
     const gentcp_option again[] = {settings.socket.active, GENTCP_END};
     gentcp_message message;
-    int error;
 
     if (settings.socket.active.number == GENTCP_PASSIVE)
         return gentcp_recv(socket, 0, GENTCP_INFINITY, out);
     for (;;) {
-        error = gentcp_receive_from(socket, &message, GENTCP_INFINITY);
+        int error = gentcp_receive_from(socket, &message, GENTCP_INFINITY);
         if (error != 0)
             return error;
         switch (message.kind) {
