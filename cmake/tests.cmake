@@ -24,7 +24,7 @@ set(tests_of_c_host
     fairness_test
     handover_test
     memory_test)
-set(tests_of_engine engine_owners_test engine_receiving_test engine_sending_test)
+set(tests_of_engine engine_owners_test engine_pause_test engine_receiving_test engine_sending_test)
 set(tests_of_faults faults_test faults_told_test)
 set(tests_of_races cancel_race_test)
 set(tests_of_pollers poller_life_test poller_test poller_threads_test)

@@ -90,6 +90,7 @@ static int deliver(gt_socket *socket, const gt_message *message) {
     if (message->kind == GT_TCP && o->no_memory)
         return -ENOMEM;
     assert_true(o->event_count < EVENTS_MAX);
+    o->told[o->event_count] = o->owner;
     o->events[o->event_count++] = names[message->kind];
     if (message->kind == GT_TCP)
         append(&o->data, &o->data_size, &message->data);
@@ -103,8 +104,10 @@ static int deliver(gt_socket *socket, const gt_message *message) {
 }
 
 static int reown(gt_socket *socket, const void *from, const void *to) {
-    (void)socket;
-    return from == NULL ? GT_NOT_OWNER : to == NULL ? GT_BADARG : 0;
+    if (from == NULL || to == NULL)
+        return from == NULL ? GT_NOT_OWNER : GT_BADARG;
+    of(socket)->owner = to;
+    return 0;
 }
 
 static const gt_host host = {

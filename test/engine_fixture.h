@@ -26,9 +26,11 @@ typedef struct owned {
     gt_socket socket;
     int references;
     int closed_calls;
+    const void *owner; /* gt_reown's `to`; NULL: it has kept its first one */
     bool owner_dead;
     bool no_memory;
     const char *events[EVENTS_MAX];
+    const void *told[EVENTS_MAX]; /* the owner of that moment */
     int event_count;
     int reason;
     uint8_t *data;
