@@ -53,3 +53,19 @@ install(FILES ${PROJECT_BINARY_DIR}/gentcpConfig.cmake ${PROJECT_BINARY_DIR}/gen
 file(RELATIVE_PATH pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/gentcp.pc.in gentcp.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/gentcp.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The manual of the C interface, from the header's comments.
+find_program(GENTCP_PERL perl)
+if(GENTCP_PERL)
+    set(man_pages ${PROJECT_BINARY_DIR}/man/man3)
+    add_custom_command(OUTPUT ${man_pages}/gentcp.3
+        COMMAND ${CMAKE_COMMAND} -E rm -rf ${man_pages}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${man_pages}
+        COMMAND ${GENTCP_PERL} ${PROJECT_SOURCE_DIR}/tools/man_pages ${PROJECT_SOURCE_DIR}/include/gentcp.h
+            ${man_pages} ${PROJECT_VERSION}
+        DEPENDS include/gentcp.h tools/man_pages VERBATIM)
+    add_custom_target(man_pages ALL DEPENDS ${man_pages}/gentcp.3)
+    install(DIRECTORY ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR})
+else()
+    message(STATUS "Manual: skipped, no perl (Debian: perl-base)")
+endif()

@@ -124,6 +124,7 @@ enum gentcp_poller {
     GENTCP_POLLER_POLL,  /* poll(2) */
 };
 
+/* What can be chosen for the whole program. A member that is 0 or NULL stands for the default. */
 typedef struct gentcp_config {
     /* Where all memory comes from: all three, or none for malloc, realloc and free. They work as those do, must be safe
      * to call from several threads, and must not call gentcp. */
@@ -339,10 +340,14 @@ enum { GENTCP_OPTIONS_MAX = 64 };
  * bad and none was applied, or the socket is closed. */
 GENTCP_API int gentcp_setopts(gentcp_socket socket, const gentcp_option *options);
 /* Reads options (inet:getopts/2): fills in the values of a list whose names are set, up to its GENTCP_OPT_END. An
- * option of another family becomes GENTCP_OPT_ABSENT. -EINVAL: one can't be read, or the socket is closed; values are
- * undefined. gentcp_option wanted[] = {GENTCP_LINGER(0, 0), GENTCP_NODELAY(0), GENTCP_END}; */
+ * option of another family becomes GENTCP_OPT_ABSENT. The list is an array of the caller's, such as
+ *
+ *     gentcp_option wanted[] = {GENTCP_LINGER(0, 0), GENTCP_NODELAY(0), GENTCP_END};
+ *
+ * -EINVAL: one can't be read, or the socket is closed; values are undefined. */
 GENTCP_API int gentcp_getopts(gentcp_socket socket, gentcp_option *options);
-/* Reads the number of one option. -EINVAL as above; -ENOPROTOOPT: the socket has no such option. */
+/* Reads the number of one option. -EINVAL: it can't be read, or the socket is closed; -ENOPROTOOPT: the socket has no
+ * such option. */
 GENTCP_API int gentcp_getopt(gentcp_socket socket, enum gentcp_option_name name, int64_t *number);
 
 /* ---- Opening and closing ---- */
@@ -354,7 +359,7 @@ GENTCP_API int gentcp_getopt(gentcp_socket socket, enum gentcp_option_name name,
  * connect(2), socket(2) and bind(2), as met last; -ENOMEM. */
 GENTCP_API int gentcp_connect(const char *host, uint16_t port, const gentcp_option *options, int64_t timeout_ms,
                               gentcp_socket *out);
-/* Listens on a port, 0: any that is free (gen_tcp:listen/2). The caller is the owner. GENTCP_BADARG: an option;
+/* Listens on a port (gen_tcp:listen/2); 0 is any that is free. The caller is the owner. GENTCP_BADARG: an option;
  * -EADDRINUSE and the other errors of bind(2), listen(2) and socket(2). */
 GENTCP_API int gentcp_listen(uint16_t port, const gentcp_option *options, gentcp_socket *out);
 /* Takes a connection (gen_tcp:accept/2), whose owner is the caller. Any number of threads may wait; they are served in
@@ -364,8 +369,9 @@ GENTCP_API int gentcp_accept(gentcp_socket listener, int64_t timeout_ms, gentcp_
 /* Ends one direction or both: SHUT_RD, SHUT_WR or SHUT_RDWR (gen_tcp:shutdown/2). Returns at once; the end follows what
  * is queued. GENTCP_BADARG: how; GENTCP_CLOSED; -ENOTCONN. */
 GENTCP_API int gentcp_shutdown(gentcp_socket socket, int how);
-/* Closes (gen_tcp:close/1): whoever waits on the socket is told GENTCP_CLOSED; waits until what is queued has been
- * sent, within the time of option linger. 0, too, if it was closed before. Messages already in the mailbox stay there.
+/* Closes a socket (gen_tcp:close/1): whoever waits on the socket is told GENTCP_CLOSED; waits until what is queued has
+ * been sent, within the time of option linger. 0, too, if it was closed before. Messages already in the mailbox stay
+ * there.
  */
 GENTCP_API int gentcp_close(gentcp_socket socket);
 
@@ -457,6 +463,7 @@ enum gentcp_message_kind {
     GENTCP_USER,        /* from gentcp_post: user */
 };
 
+/* A message, as gentcp_receive takes it out of the mailbox. */
 typedef struct gentcp_message {
     enum gentcp_message_kind kind;
     int reason;           /* GENTCP_TCP_ERROR: a negative error */
@@ -491,7 +498,7 @@ GENTCP_API int gentcp_controlling_process(gentcp_socket socket, gentcp_pid owner
 
 /* ---- What a socket is ---- */
 
-/* Its own address, its peer's, and its own port. -EINVAL: closed; -ENOTCONN. */
+/* A socket's own address, its peer's, and its own port. -EINVAL: closed; -ENOTCONN. */
 GENTCP_API int gentcp_sockname(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_peername(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_port(gentcp_socket socket, uint16_t *out);
@@ -510,13 +517,12 @@ typedef struct gentcp_stat {
     uint64_t send_pend; /* bytes that are queued, and not yet given to the kernel */
 } gentcp_stat;
 
-/* Reads all of them. -EINVAL: closed. */
+/* Reads the counters of a socket. -EINVAL: closed. */
 GENTCP_API int gentcp_getstat(gentcp_socket socket, gentcp_stat *out);
 /* Returns the descriptor, for what gentcp has no option for, or for a TLS library that reads and writes by itself: then
- * make the socket passive, and don't receive or send on it any more (what gentcp has read ahead comes from
- * gentcp_recv(s, 0, 0,
- * ..)). It is non-blocking and stays gentcp's: it is valid until the socket is closed or, exit_on_close, its peer's end
- * was read. To keep it longer, dup(2) it. -EINVAL: closed. */
+ * make the socket passive, and don't receive or send on it any more. What gentcp has read ahead already, gentcp_recv
+ * gives, with a length and a timeout of 0. The descriptor is non-blocking and stays gentcp's: it is valid until the
+ * socket is closed or, exit_on_close, its peer's end was read. To keep it longer, dup(2) it. -EINVAL: closed. */
 GENTCP_API int gentcp_socket_fd(gentcp_socket socket);
 
 /* ---- The caller's own loop ----

@@ -72,6 +72,7 @@ exports_only_gentcp() {
 }
 
 check "installs" installs
+check "installs the manual" test -s "$work/prefix/share/man/man3/gentcp_connect.3"
 check "find_package finds both libraries" find_package
 check "a program runs with the shared library" "$work/outside/shared"
 check "a program runs with the static library" "$work/outside/static"
