@@ -3,9 +3,9 @@
 # GENTCP_SANITIZE=fuzzer-no-link,address,undefined) fuzz_NAME is the fuzzer. See docs/reliability.md.
 option(GENTCP_FUZZ "Build the fuzzers (clang)" OFF)
 
-# The engine on the simulated system instead of sys/posix.c.
+# The engine on the simulated system instead of the system calls.
 set(fuzz_engine_sources ${engine_sources})
-list(REMOVE_ITEM fuzz_engine_sources sys/posix.c pollers/epoll.c pollers/poll.c)
+list(REMOVE_ITEM fuzz_engine_sources sys/posix.c sys/sendfile.c pollers/epoll.c pollers/poll.c)
 add_library(fuzz_engine STATIC ${fuzz_engine_sources} fuzz/socket_model.c fuzz/sys_simulated.c test/host_memory.c)
 target_include_directories(fuzz_engine PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(fuzz_engine PUBLIC gentcp_flags Threads::Threads)

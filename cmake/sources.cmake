@@ -4,6 +4,7 @@
 set(engine_sources
     sys/error.c
     sys/posix.c
+    sys/sendfile.c
     pollers/epoll.c
     pollers/poll.c
     pollers/poller.c
@@ -15,6 +16,7 @@ set(engine_sources
     engine/packet.c
     engine/receive.c
     engine/send.c
+    engine/sendfile.c
     engine/set_options.c)
 set(host_c_sources
     hosts/c/address.c

@@ -14,6 +14,7 @@ set(tests_of_c_host
     behaviour_packets_test
     behaviour_protocols_test
     behaviour_receiving_test
+    behaviour_sendfile_test
     behaviour_sending_test
     c_host_handles_test
     c_host_mailbox_test
@@ -24,7 +25,7 @@ set(tests_of_c_host
     fairness_test
     handover_test
     memory_test)
-set(tests_of_engine engine_owners_test engine_pause_test engine_receiving_test engine_sending_test)
+set(tests_of_engine engine_owners_test engine_pause_test engine_receiving_test engine_sendfile_test engine_sending_test)
 set(tests_of_faults faults_test faults_told_test)
 set(tests_of_races cancel_race_test)
 set(tests_of_pollers poller_life_test poller_test poller_threads_test)
@@ -79,7 +80,7 @@ gentcp_all_listed(test_sources test/*_test.c)
 
 # These can be made to fail: test/faults/inject.c stands between them and the libraries, whose code is as everywhere.
 set(faulty_functions
-    socket connect bind listen accept4 recv sendmsg shutdown getsockopt setsockopt getsockname getpeername
+    socket connect bind listen accept4 recv sendmsg sendfile64 shutdown getsockopt setsockopt getsockname getpeername
     epoll_create1 epoll_ctl epoll_wait poll __poll_chk eventfd timerfd_create pthread_create)
 list(TRANSFORM faulty_functions PREPEND -Wl,--wrap=)
 foreach(name IN LISTS tests_of_faults)

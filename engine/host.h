@@ -39,7 +39,17 @@ typedef struct gt_segment {
     size_t size;
 } gt_segment;
 
-enum gt_op_kind { GT_OP_CONNECT, GT_OP_ACCEPT, GT_OP_RECV, GT_OP_SEND, GT_OP_CLOSE };
+enum gt_op_kind { GT_OP_CONNECT, GT_OP_ACCEPT, GT_OP_RECV, GT_OP_SEND, GT_OP_SENDFILE, GT_OP_CLOSE };
+
+/* A part of a file on its way out. */
+typedef struct gt_file {
+    int fd;
+    int64_t offset; /* of the next byte */
+    uint64_t left;  /* so many are to go, unless the file ends before */
+    uint64_t
+        sent; /* so many have gone: what the host asks for when the op is finished, in whatever way, or cancelled */
+    size_t before; /* so much of the socket's queue goes out first, counted from the file in front of this one */
+} gt_file;
 
 /* A call that couldn't be finished at once, or may turn out so. Embedded in the host's own struct, zeroed before
  * use; the host's again once complete was called for it, or gt_cancel has returned true. */
@@ -47,9 +57,14 @@ struct gt_op {
     gt_op *next;
     gt_op *previous;
     uint8_t kind;
-    bool waiting;  /* on one of the socket's lists. Guarded by the socket's lock */
-    size_t length; /* recv: exactly so many bytes; 0: what is there */
-    size_t limit;  /* recv of raw data with length 0: at most so many bytes; 0: no limit but option buffer */
+    bool waiting; /* on one of the socket's lists. Guarded by the socket's lock */
+    union {
+        struct {           /* recv */
+            size_t length; /* exactly so many bytes; 0: what is there */
+            size_t limit;  /* of raw data with length 0: at most so many bytes; 0: no limit but option buffer */
+        };
+        gt_file file; /* sendfile: the engine's, but for reading `sent` */
+    };
 };
 
 typedef struct gt_result {

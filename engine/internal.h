@@ -52,7 +52,31 @@ void gt_drop_input(gt_socket *socket);
 
 /* Writes what is queued until the kernel takes no more, for one bounded turn; then what waits for an empty queue. */
 void gt_pump_output(gt_socket *socket);
+/* Drops what is queued, but for so many bytes at the front, which are whole segments. */
+void gt_cut_output(gt_socket *socket, size_t size);
 void gt_drop_output(gt_socket *socket);
+/* Nothing is to go out any more: what has waited for this. */
+void gt_output_empty(gt_socket *socket);
+/* The stream is broken for writing, and so for reading. answered: the one whose call met it hears of it by the value
+ * returned, or has heard of it already. */
+int gt_output_over(gt_socket *socket, int error, bool answered);
+
+/* sendfile.c */
+
+/* Bytes of files in one turn of one socket: few, because the thread may wait for the disk. */
+enum { GT_FILE_TURN = 256 * 1024 };
+
+/* The file whose turn comes first, or NULL. */
+gt_op *gt_first_file(const gt_socket *socket);
+/* Is anything to go out, bytes or files? */
+bool gt_has_output(const gt_socket *socket);
+/* Gives the kernel a piece of the first file, and answers its op if that was the last: a count, or a negative errno:
+ * the stream can't be continued. */
+ssize_t gt_write_file(gt_socket *socket, gt_op *op);
+/* A file is taken off its list, cancelled: what is behind it moves up. */
+void gt_remove_file(gt_socket *socket, gt_op *op);
+/* CLOSING is next: files, and what is queued behind them, won't go out. */
+void gt_cut_files(gt_socket *socket);
 
 /* accept.c */
 

@@ -132,10 +132,10 @@ void gt_flush_progress(gt_socket *s) {
 }
 
 void gt_begin_close(gt_socket *s) {
-    bool flush = s->output != NULL && s->settings.linger != 0;
     int64_t now;
 
-    if (!flush) {
+    gt_cut_files(s);
+    if (s->output == NULL || s->settings.linger == 0) {
         gt_answer_all(s, &s->writers, GT_CLOSED);
         gt_shut(s);
         return;
@@ -185,15 +185,19 @@ void gt_abort(gt_socket *s) {
 }
 
 bool gt_cancel(gt_socket *s, gt_op *op) {
-    bool sending = op->kind == GT_OP_SEND;
+    bool sending = op->kind == GT_OP_SEND || op->kind == GT_OP_SENDFILE;
     bool waiting;
 
     gt_lock_take(&s->lock);
     waiting = op->waiting;
-    if (waiting)
+    if (waiting && op->kind == GT_OP_SENDFILE)
+        gt_remove_file(s, op);
+    else if (waiting)
         gt_op_remove(sending || op->kind == GT_OP_CLOSE ? &s->writers : &s->readers, op);
     if (waiting && sending && s->settings.send_timeout_close)
         abort_locked(s);
+    else if (waiting && sending && !gt_has_output(s))
+        gt_output_empty(s);
     gt_lock_drop(&s->lock);
     return waiting;
 }

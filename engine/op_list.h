@@ -5,15 +5,23 @@
 
 #include "engine/socket.h"
 
-static inline void gt_op_append(gt_op_list *list, gt_op *op) {
-    op->next = NULL;
-    op->previous = list->last;
+/* after: the op that stands before it then; NULL: none. */
+static inline void gt_op_insert(gt_op_list *list, gt_op *op, gt_op *after) {
+    op->next = after != NULL ? after->next : list->first;
+    op->previous = after;
     op->waiting = true;
-    if (list->last != NULL)
-        list->last->next = op;
+    if (after != NULL)
+        after->next = op;
     else
         list->first = op;
-    list->last = op;
+    if (op->next != NULL)
+        op->next->previous = op;
+    else
+        list->last = op;
+}
+
+static inline void gt_op_append(gt_op_list *list, gt_op *op) {
+    gt_op_insert(list, op, list->last);
 }
 
 static inline void gt_op_remove(gt_op_list *list, gt_op *op) {

@@ -23,8 +23,23 @@ static void consume(gt_socket *s, size_t size) {
     }
 }
 
+void gt_cut_output(gt_socket *s, size_t size) {
+    gt_segment **end = &s->output;
+    size_t kept = 0;
+
+    for (; *end != NULL && kept < size; end = &(*end)->next)
+        kept += (*end)->size;
+    while (*end != NULL) {
+        gt_segment *segment = *end;
+        *end = segment->next;
+        s->host->segment_free(segment);
+    }
+    s->output_end = end;
+    s->output_size = kept;
+}
+
 void gt_drop_output(gt_socket *s) {
-    consume(s, s->output_size);
+    gt_cut_output(s, 0);
     s->congested = false;
 }
 
@@ -32,14 +47,13 @@ static bool drains(const gt_socket *s) {
     return s->settings.backend == GT_SEND_DRAINS || (s->settings.high == 0 && s->host->zero_watermark_drains);
 }
 
-/* The stream is broken for writing, and so for reading: what inet does with every such error. caller: the send that
- * met it hears of it by the value returned. */
-static int output_over(gt_socket *s, int error, bool caller) {
+/* What inet does with every error of writing. */
+int gt_output_over(gt_socket *s, int error, bool answered) {
     /* EPIPE without a shutdown of ours: a reset that answers what was sent after the peer's end. */
     bool reset = error == -ECONNRESET || (error == -EPIPE && !s->write_ended);
     bool show = reset && s->settings.show_econnreset;
     int answer = show ? -ECONNRESET : GT_CLOSED;
-    bool answered_send = caller || s->writers.first != NULL;
+    bool answered_send = answered || s->writers.first != NULL;
     bool answered_recv = s->readers.first != NULL;
 
     if (s->state == GT_CLOSING) {
@@ -60,17 +74,46 @@ static int output_over(gt_socket *s, int error, bool caller) {
     return answer;
 }
 
-static int fill_parts(const gt_segment *segment, struct iovec parts[GT_SYS_IOV_MAX]) {
+/* The queue's front, up to size bytes, which are whole segments. */
+static int fill_parts(const gt_segment *segment, size_t size, struct iovec parts[GT_SYS_IOV_MAX]) {
     int count = 0;
 
-    for (; segment != NULL && count < GT_SYS_IOV_MAX; segment = segment->next) {
+    for (; segment != NULL && size > 0 && count < GT_SYS_IOV_MAX; segment = segment->next) {
         parts[count].iov_base = (void *)(uintptr_t)segment->bytes; /* sendmsg(2) only reads it */
         parts[count++].iov_len = segment->size;
+        size -= segment->size;
     }
     return count;
 }
 
-static void output_empty(gt_socket *s) {
+/* Gives the kernel what is the next to go out: a count, or a negative errno. */
+static ssize_t write_some(gt_socket *s) {
+    struct iovec parts[GT_SYS_IOV_MAX];
+    gt_op *file = gt_first_file(s);
+    ssize_t went;
+
+    if (file != NULL && file->file.before == 0)
+        return gt_write_file(s, file);
+    went = gt_sys_send(s->watch.fd, parts, fill_parts(s->output, file != NULL ? file->file.before : SIZE_MAX, parts));
+    if (went > 0)
+        consume(s, (size_t)went);
+    if (went > 0 && file != NULL)
+        file->file.before -= (size_t)went;
+    return went;
+}
+
+/* Those who wait for a watermark; files wait for their own end. */
+static void answer_senders(gt_socket *s) {
+    gt_op *next;
+
+    for (gt_op *op = s->writers.first; op != NULL; op = next) {
+        next = op->next;
+        if (op->kind == GT_OP_SEND)
+            (void)gt_answer(s, &s->writers, op, 0);
+    }
+}
+
+void gt_output_empty(gt_socket *s) {
     if (s->state == GT_CLOSING)
         gt_shut(s);
     else if (s->write_ended)
@@ -78,31 +121,32 @@ static void output_empty(gt_socket *s) {
 }
 
 void gt_pump_output(gt_socket *s) {
-    struct iovec parts[GT_SYS_IOV_MAX];
     size_t turn = 0;
+    bool over = false;
 
-    if (s->output == NULL)
+    if (!gt_has_output(s))
         return;
-    while (s->output != NULL && turn < TURN_BYTES) {
-        ssize_t went = gt_sys_send(s->watch.fd, parts, fill_parts(s->output, parts));
+    while (gt_has_output(s) && !over) {
+        bool file = gt_first_file(s) != NULL;
+        ssize_t went = write_some(s);
         if (went == -EAGAIN)
             break;
         if (went < 0) {
-            (void)output_over(s, (int)went, false);
+            (void)gt_output_over(s, (int)went, file);
             return;
         }
         turn += (size_t)went;
-        consume(s, (size_t)went);
+        over = turn >= (file ? GT_FILE_TURN : TURN_BYTES);
     }
     if (s->state == GT_CLOSING && turn > 0)
         gt_flush_progress(s);
     if (s->state == GT_CONNECTED && s->output_size <= (drains(s) ? 0 : s->settings.low)) {
         s->congested = false;
-        gt_answer_all(s, &s->writers, 0);
+        answer_senders(s);
     }
-    if (s->output == NULL)
-        output_empty(s);
-    else if (turn >= TURN_BYTES)
+    if (!gt_has_output(s))
+        gt_output_empty(s);
+    else if (over)
         gt_poller_again(&s->watch);
     else
         gt_poller_want(&s->watch, GT_WRITABLE);
@@ -172,7 +216,7 @@ static int queue_rest(gt_socket *s, const struct iovec *head, const struct iovec
     }
     s->output_end = mark;
     s->output_size = old_size;
-    return went == 0 ? error : output_over(s, error, true);
+    return went == 0 ? error : gt_output_over(s, error, true);
 }
 
 int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt_op *op) {
@@ -194,7 +238,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         goto out;
     }
     if (s->write_ended) {
-        answer = output_over(s, -EPIPE, true);
+        answer = gt_output_over(s, -EPIPE, true);
         goto out;
     }
     answer = gt_packet_header(s->settings.framing.type, total, header);
@@ -204,11 +248,11 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
     total += head.iov_len;
     gt_count_send(&s->counters, total); /* whatever becomes of it, as inet does */
     answer = 0;
-    found_queue = s->output != NULL;
+    found_queue = gt_has_output(s);
     if (!found_queue && !s->settings.delay_send)
         went = write_now(s, &head, parts, count, total);
     if (went < 0) {
-        answer = output_over(s, (int)went, true);
+        answer = gt_output_over(s, (int)went, true);
         goto out;
     }
     if ((size_t)went < total) {
@@ -244,7 +288,7 @@ int gt_shutdown(gt_socket *s, int how) {
         answer = gt_sys_shutdown(s->watch.fd, SHUT_RD);
     if (how != SHUT_RD && !s->write_ended) {
         s->write_ended = true;
-        if (s->output == NULL) {
+        if (!gt_has_output(s)) {
             int error = gt_sys_shutdown(s->watch.fd, SHUT_WR);
             answer = answer != 0 ? answer : error;
         }

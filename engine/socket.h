@@ -44,7 +44,7 @@ struct gt_socket {
     gt_counters counters;
     uint64_t system_options; /* those inherited ones of the system that were set: a bit each (1 << gt_option_name) */
     gt_op_list readers;      /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
-    gt_op_list writers;      /* GT_OP_SEND in order; GT_OP_CLOSE while CLOSING */
+    gt_op_list writers;      /* GT_OP_SENDFILE, then GT_OP_SEND, each in order; GT_OP_CLOSE while CLOSING */
 
     gt_buffer *input; /* received, and not yet asked for: bytes[input_from..input_to); NULL if nothing */
     size_t input_from, input_to;
@@ -90,6 +90,16 @@ int gt_unrecv(gt_socket *socket, const void *bytes, size_t size);
  * (see ARCHITECTURE.md, "A byte's way out"). When it is cancelled, its bytes stay queued. source is handed to
  * host->hold. */
 int gt_send(gt_socket *socket, const struct iovec *parts, int count, void *source, gt_op *op);
+/* Sends bytes of a file, without a packet's header: size of them (0: up to the file's end) from that offset on, or
+ * fewer if the file is shorter; op->file.sent says how many, also after a failure or gt_cancel. op: GT_OP_SENDFILE; it
+ * takes its place in the queue: what was sent before goes out first, what is sent later after it. fd must stay open
+ * until then; it may be closed as soon as the op is finished or cancelled. What it costs to read from the disk is
+ * waited for, by this call and by the poller's thread, 256 KiB a turn. A file that can't be sent (-EBADF, -ESPIPE: a
+ * pipe, -EINVAL: no regular file, -EISDIR, -EIO, -EOVERFLOW) leaves the socket as it was if none of it has gone out;
+ * afterwards the stream can't be continued, and the socket ends. -EINVAL also: offset below 0. Otherwise as gt_send;
+ * but an ended stream is -ENOTCONN here, and what the next send is owed stays owed. gt_close, and an owner's death,
+ * don't wait for a file: the op is answered GT_CLOSED, and of the queue goes out what was before it. */
+int gt_sendfile(gt_socket *socket, int fd, int64_t offset, uint64_t size, gt_op *op);
 /* how: SHUT_RD, SHUT_WR or SHUT_RDWR. Writing ends when the queue is empty; returns at once. */
 int gt_shutdown(gt_socket *socket, int how);
 /* Closes: everybody who waits is told GT_CLOSED, the queue is flushed within its bound, the descriptor closed, and
@@ -99,8 +109,8 @@ int gt_close(gt_socket *socket, gt_op *op);
  * passive one is ENDED, and still to be closed. */
 void gt_abort(gt_socket *socket);
 /* Takes back an op: true if it won't be completed, false if it was; the op must be the host's to look at in either
- * case. (A host that knows its ops by other means may search the lists under the socket's lock.) A send is cancelled
- * when its send_timeout has passed: with send_timeout_close the socket is then aborted. */
+ * case. (A host that knows its ops by other means may search the lists under the socket's lock.) A send,
+ * or sendfile, is cancelled when its send_timeout has passed: with send_timeout_close the socket is then aborted. */
 bool gt_cancel(gt_socket *socket, gt_op *op);
 
 /* inet:setopts: all are checked (-EINVAL: nothing applied), then applied in order up to the first failure. */

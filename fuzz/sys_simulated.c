@@ -356,6 +356,19 @@ ssize_t gt_sys_send(int fd, const struct iovec *parts, int count) {
     return went > 0 ? (ssize_t)went : -EAGAIN;
 }
 
+ssize_t gt_sys_sendfile(int fd, int file, int64_t offset, size_t size) {
+    uint8_t bytes[4096];
+    struct iovec part = {.iov_base = bytes};
+
+    if (file != SIM_DISK_FILE)
+        return -EBADF;
+    while (part.iov_len < size && part.iov_len < sizeof bytes && offset + (int64_t)part.iov_len < SIM_DISK_SIZE) {
+        bytes[part.iov_len] = sim_pattern((size_t)offset + part.iov_len);
+        part.iov_len++;
+    }
+    return part.iov_len > 0 ? gt_sys_send(fd, &part, 1) : 0;
+}
+
 int gt_sys_shutdown(int fd, int how) {
     sim_file *file = open_file(fd);
 

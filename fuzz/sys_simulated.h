@@ -10,6 +10,7 @@
 #include "sys/sys.h"
 
 enum { SIM_FD = 1000, SIM_FILES = 24, SIM_STREAM = 256 * 1024 };
+enum { SIM_DISK_FILE = 999, SIM_DISK_SIZE = 64 * 1024 }; /* for gt_sys_sendfile */
 
 enum sim_fault {
     SIM_RECV_SHORT,
@@ -80,7 +81,8 @@ void sim_peer_reset(sim_file *file);
 /* What a connect that is under way comes to: 0 or a negative errno. */
 void sim_peer_decide(sim_file *file, int error);
 void sim_peer_connect(sim_file *listener, size_t early);
-/* What the peer of the simulation sends as its n-th byte when it says nothing of its own. */
+/* What the peer of the simulation sends as its n-th byte when it says nothing of its own, and the n-th byte of the file
+ * on its disk. */
 uint8_t sim_pattern(size_t n);
 
 #endif

@@ -389,6 +389,16 @@ GENTCP_API int gentcp_sendv(gentcp_socket socket, const struct iovec *parts, int
  * must not call gentcp. NULL: nothing to call, the bytes stay for ever. */
 GENTCP_API int gentcp_send_ref(gentcp_socket socket, const void *bytes, size_t size, void (*release)(void *arg),
                                void *arg);
+/* Sends bytes of a file, read by the kernel, without a packet's header (file:sendfile/5): size of them from that offset
+ * on, 0: up to the file's end; fewer if the file is shorter. Returns when the kernel has taken all. *sent, unless that
+ * is NULL, is how many have gone out: after a failure, too. Bytes that were sent before go out first, those that other
+ * threads send meanwhile after it, and gentcp_shutdown's end after both. The file's own position isn't used or moved.
+ * GENTCP_TIMEOUT: none of it has gone out for as long as GENTCP_SEND_TIMEOUT says; the rest won't. GENTCP_CLOSED: also
+ * if the socket is closed meanwhile, for close doesn't wait for files; -ENOTCONN; -EBADF; -EINVAL: offset is below 0,
+ * or it is no file that the kernel can send; -ESPIPE: it is a pipe, -EISDIR. After one of the last four, and after -EIO
+ * and -EOVERFLOW, the connection is as it was if *sent is 0; otherwise it has ended, because nobody could tell where
+ * the file was cut. */
+GENTCP_API int gentcp_sendfile(gentcp_socket socket, int fd, int64_t offset, uint64_t size, uint64_t *sent);
 
 /* ---- Receiving, passive ---- */
 

@@ -36,6 +36,9 @@ ssize_t gt_sys_recv(int fd, void *bytes, size_t size);
 /* Writes a gathered message: sendmsg(2) with MSG_NOSIGNAL. count is at most GT_SYS_IOV_MAX. */
 ssize_t gt_sys_send(int fd, const struct iovec *parts, int count);
 enum { GT_SYS_IOV_MAX = 64 };
+/* Writes up to size bytes of a file, from that offset (0..INT64_MAX - size) on: sendfile(2). 0 is the end of the file,
+ * or size is 0. Unlike all others, it waits for the disk. -EOPNOTSUPP on systems without it. */
+ssize_t gt_sys_sendfile(int fd, int file, int64_t offset, size_t size);
 /* how is SHUT_RD, SHUT_WR or SHUT_RDWR. */
 int gt_sys_shutdown(int fd, int how);
 void gt_sys_close(int fd);

@@ -209,3 +209,17 @@ void finish(owned *o) {
 void put(int fd, const char *bytes) {
     assert_int_equal(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
 }
+
+size_t drain(int fd, size_t size) {
+    uint8_t bytes[65536];
+    size_t got = 0;
+    int64_t end = gt_sys_now() + 5000;
+
+    while (got < size) {
+        ssize_t n = recv(fd, bytes, size - got < sizeof bytes ? size - got : sizeof bytes, MSG_DONTWAIT);
+        assert_true(n != 0 && gt_sys_now() < end);
+        got += n > 0 ? (size_t)n : 0;
+        (void)gt_poller_run(poller, n > 0 ? 0 : 1, 16);
+    }
+    return got;
+}

@@ -75,6 +75,8 @@ void finish(owned *o);
 call new_call(enum gt_op_kind kind, size_t length);
 gt_option active(int mode, int count);
 gt_address loopback(uint16_t port);
+/* Reads so much from a plain descriptor, while the poller runs; returns how much, that is size. Fails after 5 s. */
+size_t drain(int fd, size_t size);
 /* Writes to a plain descriptor. */
 void put(int fd, const char *bytes);
 

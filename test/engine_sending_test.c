@@ -16,20 +16,6 @@ static size_t fill_queue(owned *o) {
     return total;
 }
 
-static size_t drain(int fd, size_t size) {
-    uint8_t bytes[65536];
-    size_t got = 0;
-    int64_t end = gt_sys_now() + 5000;
-
-    while (got < size) {
-        ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        assert_true(n != 0 && gt_sys_now() < end);
-        got += n > 0 ? (size_t)n : 0;
-        (void)gt_poller_run(poller, n > 0 ? 0 : 1, 16);
-    }
-    return got;
-}
-
 static void senders_wait_at_the_high_and_go_on_at_the_low_watermark(void **state) {
     static const uint8_t block[9000];
     struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};

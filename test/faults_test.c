@@ -27,6 +27,8 @@ static const struct fault_kind {
     {"recv", FAULT_RECV, false, {ENOBUFS, ENOMEM, ECONNRESET, ETIMEDOUT}},
     {"sendmsg", FAULT_SEND, true, {EINTR, EAGAIN, FAULT_SHORT}},
     {"sendmsg", FAULT_SEND, false, {ENOBUFS, ENOMEM, ECONNRESET, ETIMEDOUT, EPIPE}},
+    {"sendfile", FAULT_SENDFILE, true, {EINTR, EAGAIN, FAULT_SHORT}},
+    {"sendfile", FAULT_SENDFILE, false, {EIO, EINVAL, EBADF, ENOBUFS, ENOMEM, ECONNRESET, ETIMEDOUT}},
     {"shutdown", FAULT_SHUTDOWN, false, {ENOTCONN, ENOBUFS}},
     {"getsockopt", FAULT_GETSOCKOPT, false, {ENOBUFS}},
     {"setsockopt", FAULT_SETSOCKOPT, false, {ENOBUFS, ENOMEM}},

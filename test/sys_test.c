@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,6 +43,13 @@ ssize_t recv(int fd, void *buf, size_t n, int flags) {
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     return inject() ? -1 : syscall(SYS_sendmsg, fd, message, flags);
+}
+
+/* The name that sendfile has with large offsets. */
+ssize_t sendfile64(int fd, int file, int64_t *offset, size_t size);
+
+ssize_t sendfile64(int fd, int file, int64_t *offset, size_t size) {
+    return inject() ? -1 : syscall(SYS_sendfile, fd, file, offset, size);
 }
 
 static gt_address loopback(uint16_t port) {
@@ -210,6 +218,84 @@ static void sending_to_a_broken_connection_is_epipe_and_no_signal(void **state) 
     gt_sys_close(server);
 }
 
+static int file_saying(const char *text) {
+    char path[] = "/tmp/gentcp_sys_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    return fd;
+}
+
+static void parts_of_a_file_are_sent_until_its_end(void **state) {
+    (void)state;
+    static const int interrupted[] = {EINTR, EINTR, 0};
+    char got[16] = "";
+    int client, server;
+    int file = file_saying("0123456789");
+    connect_pair(&client, &server);
+    assert_int_equal(gt_sys_sendfile(client, file, 2, 3), 3);
+    injected = interrupted;
+    assert_int_equal(gt_sys_sendfile(client, file, 8, SIZE_MAX), 2);
+    injected = NULL;
+    assert_int_equal(gt_sys_sendfile(client, file, 10, 5), 0);
+    assert_int_equal(gt_sys_sendfile(client, file, 0, 0), 0);
+    await(server, POLLIN);
+    assert_int_equal(gt_sys_recv(server, got, sizeof got), 5);
+    assert_string_equal(got, "23489");
+    gt_sys_close(file);
+    gt_sys_close(client);
+    gt_sys_close(server);
+}
+
+static void a_full_kernel_takes_no_file(void **state) {
+    (void)state;
+    int client, server;
+    int file = file_saying("0123456789");
+    ssize_t sent;
+    connect_pair(&client, &server);
+    assert_int_equal(ftruncate(file, 64L << 20), 0);
+    do
+        sent = gt_sys_sendfile(client, file, 0, 64L << 20);
+    while (sent > 0);
+    assert_int_equal(sent, -EAGAIN);
+    gt_sys_close(file);
+    gt_sys_close(client);
+    gt_sys_close(server);
+}
+
+static bool pipe_signal_is_pending(void) {
+    sigset_t pending;
+    assert_int_equal(sigpending(&pending), 0);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+/* Nor is one that the program has blocked changed by it. */
+static void a_file_to_a_broken_connection_is_epipe_and_no_signal(void **state) {
+    (void)state;
+    int client, server;
+    int file = file_saying("0123456789");
+    sigset_t broken_pipe;
+    assert_true(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    connect_pair(&client, &server);
+    assert_int_equal(gt_sys_shutdown(client, SHUT_WR), 0);
+    assert_int_equal(gt_sys_sendfile(client, file, 0, 10), -EPIPE);
+
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &broken_pipe, NULL), 0);
+    assert_int_equal(gt_sys_sendfile(client, file, 0, 10), -EPIPE);
+    assert_false(pipe_signal_is_pending());
+    assert_int_equal(raise(SIGPIPE), 0);
+    assert_int_equal(gt_sys_sendfile(client, file, 0, 10), -EPIPE);
+    assert_true(pipe_signal_is_pending());
+    assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    assert_int_equal(sigprocmask(SIG_UNBLOCK, &broken_pipe, NULL), 0);
+    gt_sys_close(file);
+    gt_sys_close(client);
+    gt_sys_close(server);
+}
+
 static void a_refused_connect_is_told_at_once_or_as_the_pending_error_once(void **state) {
     (void)state;
     gt_address at;
@@ -239,6 +325,7 @@ static void errors_are_negative_errno_values(void **state) {
     assert_int_equal(gt_sys_accept(-1), -EBADF);
     assert_int_equal(gt_sys_recv(-1, &byte, 1), -EBADF);
     assert_int_equal(gt_sys_send(-1, &part, 1), -EBADF);
+    assert_int_equal(gt_sys_sendfile(-1, -1, 0, 1), -EBADF);
     assert_int_equal(gt_sys_shutdown(-1, SHUT_WR), -EBADF);
     assert_int_equal(gt_sys_pending_error(-1), -EBADF);
     assert_int_equal(gt_sys_setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, &value, size), -EBADF);
@@ -343,6 +430,9 @@ int main(void) {
         cmocka_unit_test(an_interrupted_connect_goes_on_by_itself),
         cmocka_unit_test(parts_are_sent_in_order_and_the_end_reads_as_0),
         cmocka_unit_test(sending_to_a_broken_connection_is_epipe_and_no_signal),
+        cmocka_unit_test(parts_of_a_file_are_sent_until_its_end),
+        cmocka_unit_test(a_full_kernel_takes_no_file),
+        cmocka_unit_test(a_file_to_a_broken_connection_is_epipe_and_no_signal),
         cmocka_unit_test(a_refused_connect_is_told_at_once_or_as_the_pending_error_once),
         cmocka_unit_test(errors_are_negative_errno_values),
         cmocka_unit_test(options_and_addresses_are_read_back),

@@ -68,6 +68,27 @@ int gentcp_send_ref(gentcp_socket socket, const void *bytes, size_t size, void (
     return error;
 }
 
+int gentcp_sendfile(gentcp_socket handle, int fd, int64_t offset, uint64_t size, uint64_t *sent) {
+    gt_call call = {.op.kind = GT_OP_SENDFILE};
+    gt_csocket *socket;
+    int answer = gt_csocket_get(handle, &socket);
+
+    if (sent != NULL)
+        *sent = 0;
+    if (answer != 0)
+        return answer;
+    answer = gt_process_self(&call.waiter);
+    if (answer == 0) {
+        call.patience = send_timeout(socket);
+        answer = gt_sendfile(&socket->engine, fd, offset, size, &call.op);
+        answer = gt_await(socket, &call, answer, gt_deadline_of(call.patience));
+    }
+    gt_csocket_drop(socket);
+    if (sent != NULL)
+        *sent = call.op.file.sent;
+    return answer;
+}
+
 /* ---- recv ---- */
 
 static int receive(gentcp_socket handle, gt_call *call, int64_t timeout_ms) {

@@ -159,6 +159,22 @@ out:
     return error;
 }
 
+/* A large file may take its time, as long as the peer reads: then there is a new deadline. */
+static bool moves_on(gt_csocket *socket, gt_call *call, int64_t *deadline) {
+    uint64_t sent;
+
+    if (call->op.kind != GT_OP_SENDFILE)
+        return false;
+    gt_lock_take(&socket->engine.lock);
+    sent = call->op.file.sent;
+    gt_lock_drop(&socket->engine.lock);
+    if (sent == call->seen)
+        return false;
+    call->seen = sent;
+    *deadline = gt_deadline_of(call->patience);
+    return true;
+}
+
 int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline) {
     if (answer == 0)
         return call->status;
@@ -174,7 +190,7 @@ int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline) {
             error = wait_outside(socket, call, left);
         if (is_done(call))
             return call->status;
-        if (error == 0 && left != 0)
+        if (error == 0 && (left != 0 || moves_on(socket, call, &deadline)))
             continue;
         return gt_cancel(&socket->engine, &call->op) ? (error != 0 ? error : GT_TIMEOUT) : call->status;
     }

@@ -265,6 +265,29 @@ static void active_and_large(run *r) {
     DO(take_bytes(&r->there, LARGE));
 }
 
+static int pattern_file = -1;
+
+/* Whatever happens in the middle: how much of the file has gone is known. */
+static void files(run *r) {
+    uint64_t sent;
+    int status;
+
+    if (!open_pair(r, gentcp_options(ON_LOOPBACK, GENTCP_RECBUF(8 * 1024)), PASSIVE(QUEUEING)))
+        return;
+    DO(gentcp_send(r->here.socket, pattern, 10));
+    status = gentcp_sendfile(r->here.socket, pattern_file, 10, LARGE - 20, &sent);
+    if (status == 0 && sent != LARGE - 20)
+        is_wrong(r, -EMSGSIZE, __LINE__);
+    if (!passes(r, status, __LINE__) && sent > 0)
+        return; /* it was cut */
+    if (sent > 0) {
+        DO(gentcp_sendfile(r->here.socket, pattern_file, LARGE - 10, 0, &sent));
+        DO(take_bytes(&r->there, LARGE));
+    } else {
+        DO(take_bytes(&r->there, 10));
+    }
+}
+
 /* Both sides are in this process: it flushes the one and receives for the other at a time. */
 static void close_with_a_queue(run *r) {
     gentcp_socket closing;
@@ -468,6 +491,7 @@ const exchange exchanges[EXCHANGES] = {
     {"active", active},
     {"active_and_large", active_and_large},
     {"close_with_a_queue", close_with_a_queue},
+    {"files", files},
     {"in_a_loop_of_its_own", in_a_loop_of_its_own},
     {"hand_over", hand_over},
     {"accept_elsewhere", accept_elsewhere},
@@ -475,8 +499,14 @@ const exchange exchanges[EXCHANGES] = {
 };
 
 void make_pattern(void) {
+    char path[] = "/tmp/gentcp_faults_XXXXXX";
+
     for (size_t i = 0; i < sizeof pattern; i++)
         pattern[i] = (uint8_t)(i * 7 + i / 251);
+    pattern_file = mkstemp(path);
+    assert_true(pattern_file >= 0);
+    assert_ok(unlink(path));
+    assert_int_equal(write(pattern_file, pattern, sizeof pattern), sizeof pattern);
 }
 
 int descriptors(void) {

@@ -6,7 +6,7 @@
 
 #include "test/connection.h"
 
-enum { LARGE = 160 * 1024, EXCHANGES = 10 };
+enum { LARGE = 160 * 1024, EXCHANGES = 11 };
 
 /* What is sent, where it is much. */
 extern uint8_t pattern[LARGE];

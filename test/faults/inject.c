@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -237,6 +238,26 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
         one.msg_iov = &first;
         one.msg_iovlen = 1;
         ssize_t went = __real_sendmsg(fd, &one, flags);
+        not_now_but_soon(fd);
+        return went;
+    }
+    if (error == EAGAIN)
+        not_now_but_soon(fd);
+    errno = error;
+    return -1;
+}
+
+/* The name that sendfile has with large offsets. */
+ssize_t __real_sendfile64(int fd, int file, int64_t *offset, size_t size);
+ssize_t __wrap_sendfile64(int fd, int file, int64_t *offset, size_t size);
+
+ssize_t __wrap_sendfile64(int fd, int file, int64_t *offset, size_t size) {
+    int error = fault(FAULT_SENDFILE);
+
+    if (error == 0)
+        return __real_sendfile64(fd, file, offset, size);
+    if (error == FAULT_SHORT) {
+        ssize_t went = __real_sendfile64(fd, file, offset, size > 0);
         not_now_but_soon(fd);
         return went;
     }

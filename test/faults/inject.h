@@ -18,6 +18,7 @@ enum fault_call {
     FAULT_ACCEPT,
     FAULT_RECV,
     FAULT_SEND,
+    FAULT_SENDFILE,
     FAULT_SHUTDOWN,
     FAULT_GETSOCKOPT,
     FAULT_SETSOCKOPT,
@@ -34,8 +35,8 @@ enum fault_call {
     FAULT_CALLS
 };
 
-/* Instead of an errno: recv and sendmsg transfer one byte only. As after EAGAIN, what is left becomes ready later, and
- * the poller tells of it. */
+/* Instead of an errno: recv, sendmsg and sendfile transfer one byte only. As after EAGAIN, what is left becomes ready
+ * later, and the poller tells of it. */
 enum { FAULT_SHORT = -1 };
 
 /* The k-th (1, 2, …) of these calls from now on fails with that errno, and none other. */
