@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* To add a packet type: its name in enum gt_packet_type, a row in `types`, and a test. */
 #include "engine/packet.h"
 
 #include <errno.h>
@@ -29,18 +28,6 @@ static announced length_header(const uint8_t *bytes, size_t size, size_t width) 
     if (size < width)
         return (announced){0};
     return (announced){.header = width, .body = big_endian(bytes, width)};
-}
-
-static announced read_1(const uint8_t *bytes, size_t size) {
-    return length_header(bytes, size, 1);
-}
-
-static announced read_2(const uint8_t *bytes, size_t size) {
-    return length_header(bytes, size, 2);
-}
-
-static announced read_4(const uint8_t *bytes, size_t size) {
-    return length_header(bytes, size, 4);
 }
 
 /* Sun RPC's record marking: the highest bit says that this fragment is the record's last. RFC 5531, section 11. */
@@ -108,17 +95,17 @@ static announced read_tpkt(const uint8_t *bytes, size_t size) {
 }
 
 static const struct packet_type {
-    read_header read; /* NULL: the type has no header */
-    bool strip;       /* the header isn't a part of the packet; gt_packet_header writes one */
+    size_t width;
+    read_header read; /* NULL: the type has no header of its own */
 } types[GT_PACKET_TYPES] = {
-    [GT_PACKET_1] = {read_1, true},        [GT_PACKET_2] = {read_2, true},          [GT_PACKET_4] = {read_4, true},
-    [GT_PACKET_ASN1] = {read_asn1, false}, [GT_PACKET_SUNRM] = {read_sunrm, false}, [GT_PACKET_CDR] = {read_cdr, false},
-    [GT_PACKET_FCGI] = {read_fcgi, false}, [GT_PACKET_TPKT] = {read_tpkt, false},
+#define GT_PACKET_ROW(upper, c, name, bytes, reader) [GT_PACKET_##upper] = {.width = (bytes), .read = (reader)},
+#include "engine/packet_table.h"
+#undef GT_PACKET_ROW
 };
 
 static enum gt_packet_result with_header(const gt_framing *framing, const struct packet_type *type,
                                          const uint8_t *bytes, size_t size, gt_packet *out) {
-    announced found = type->read(bytes, size);
+    announced found = type->width != 0 ? length_header(bytes, size, type->width) : type->read(bytes, size);
 
     if (found.malformed || found.header + found.body > GT_PACKET_MAX ||
         (framing->max_size != 0 && found.body > framing->max_size))
@@ -126,7 +113,7 @@ static enum gt_packet_result with_header(const gt_framing *framing, const struct
     if (found.header == 0)
         return GT_PACKET_INCOMPLETE;
     out->total = found.header + (size_t)found.body;
-    out->start = type->strip ? found.header : 0;
+    out->start = type->width;
     out->size = out->total - out->start - found.padding;
     return size < out->total ? GT_PACKET_INCOMPLETE : GT_PACKET_DONE;
 }
@@ -181,7 +168,7 @@ enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *b
 }
 
 int gt_packet_header(uint8_t type, size_t size, uint8_t header[GT_PACKET_HEADER_MAX]) {
-    int length = type == GT_PACKET_1 ? 1 : type == GT_PACKET_2 ? 2 : type == GT_PACKET_4 ? 4 : 0;
+    int length = (int)types[type].width;
 
     if (length > 0 && (uint64_t)size >> (8 * length) != 0)
         return -EMSGSIZE;

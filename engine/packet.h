@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Framing: bytes in, packets out. Pure: no I/O, no allocation, no state but the arguments.
  *
- * Types and their meaning: option packet in OTP's inet:setopts/2. */
+ * Types and their meaning: option packet in OTP's inet:setopts/2. To add one, see CONTRIBUTING.md. */
 #ifndef GT_PACKET_H
 #define GT_PACKET_H
 
@@ -9,21 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Types: GT_PACKET_RAW (no framing: whatever is there is a packet), GT_PACKET_1, … in the order of the table. */
 enum gt_packet_type {
-    GT_PACKET_RAW, /* no framing: whatever is there is a packet */
-    GT_PACKET_1,   /* a header of 1, 2 or 4 bytes, big-endian, holds the length of what follows */
-    GT_PACKET_2,
-    GT_PACKET_4,
-    GT_PACKET_LINE,  /* up to and with the delimiter */
-    GT_PACKET_ASN1,  /* ASN.1 BER; these five: packets that tell their own length, delivered with their header */
-    GT_PACKET_SUNRM, /* Sun RPC record marking */
-    GT_PACKET_CDR,   /* CORBA GIOP 1.1 */
-    GT_PACKET_FCGI,  /* FastCGI */
-    GT_PACKET_TPKT,  /* RFC 1006 */
-    GT_PACKET_HTTP,  /* a line of HTTP/1 at a time, read by engine/http.h; _BIN: its strings are binaries, for hosts */
-    GT_PACKET_HTTPH, /* header fields only */
-    GT_PACKET_HTTP_BIN,
-    GT_PACKET_HTTPH_BIN,
+#define GT_PACKET_ROW(upper, c, name, width, reader) GT_PACKET_##upper,
+#include "engine/packet_table.h"
+#undef GT_PACKET_ROW
     GT_PACKET_TYPES
 };
 

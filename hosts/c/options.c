@@ -17,13 +17,9 @@ _Static_assert((int)GENTCP_INET == (int)GT_SEND_QUEUES && (int)GENTCP_SOCKET == 
 
 /* Packet types with a length are public by its size, as in {packet, 4}. */
 static const int packet_types[GT_PACKET_TYPES] = {
-    [GT_PACKET_RAW] = GENTCP_RAW,           [GT_PACKET_1] = GENTCP_PACKET_1,
-    [GT_PACKET_2] = GENTCP_PACKET_2,        [GT_PACKET_4] = GENTCP_PACKET_4,
-    [GT_PACKET_LINE] = GENTCP_LINE,         [GT_PACKET_ASN1] = GENTCP_ASN1,
-    [GT_PACKET_SUNRM] = GENTCP_SUNRM,       [GT_PACKET_CDR] = GENTCP_CDR,
-    [GT_PACKET_FCGI] = GENTCP_FCGI,         [GT_PACKET_TPKT] = GENTCP_TPKT,
-    [GT_PACKET_HTTP] = GENTCP_HTTP,         [GT_PACKET_HTTPH] = GENTCP_HTTPH,
-    [GT_PACKET_HTTP_BIN] = GENTCP_HTTP_BIN, [GT_PACKET_HTTPH_BIN] = GENTCP_HTTPH_BIN,
+#define GT_PACKET_ROW(upper, c, name, width, reader) [GT_PACKET_##upper] = GENTCP_##c,
+#include "engine/packet_table.h"
+#undef GT_PACKET_ROW
 };
 
 bool gt_option_of_erlang(int name) {

@@ -15,29 +15,16 @@ static ERL_NIF_TERM option_names[GT_OPTIONS];
 static ERL_NIF_TERM packet_names[GT_PACKET_TYPES]; /* as getopts has them: raw is 0 */
 
 static void start_packet_names(ErlNifEnv *env) {
-    static const struct {
-        int size;
-        const char *name; /* NULL: its size */
-    } packets[GT_PACKET_TYPES] = {
-        [GT_PACKET_RAW] = {0, NULL},
-        [GT_PACKET_1] = {1, NULL},
-        [GT_PACKET_2] = {2, NULL},
-        [GT_PACKET_4] = {4, NULL},
-        [GT_PACKET_LINE] = {0, "line"},
-        [GT_PACKET_ASN1] = {0, "asn1"},
-        [GT_PACKET_SUNRM] = {0, "sunrm"},
-        [GT_PACKET_CDR] = {0, "cdr"},
-        [GT_PACKET_FCGI] = {0, "fcgi"},
-        [GT_PACKET_TPKT] = {0, "tpkt"},
-        [GT_PACKET_HTTP] = {0, "http"},
-        [GT_PACKET_HTTPH] = {0, "httph"},
-        [GT_PACKET_HTTP_BIN] = {0, "http_bin"},
-        [GT_PACKET_HTTPH_BIN] = {0, "httph_bin"},
+    static const char *const names[GT_PACKET_TYPES] = {
+#define GT_PACKET_ROW(upper, c, name, width, reader) [GT_PACKET_##upper] = name,
+#include "engine/packet_table.h"
+#undef GT_PACKET_ROW
     };
 
-    for (int i = 0; i < GT_PACKET_TYPES; i++)
-        packet_names[i] =
-            packets[i].name != NULL ? enif_make_atom(env, packets[i].name) : enif_make_int(env, packets[i].size);
+    for (int i = 0; i < GT_PACKET_TYPES; i++) {
+        bool is_digit = names[i][0] >= '0' && names[i][0] <= '9';
+        packet_names[i] = is_digit ? enif_make_int(env, names[i][0] - '0') : enif_make_atom(env, names[i]);
+    }
 }
 
 void otp_terms_start(ErlNifEnv *env) {
