@@ -74,7 +74,7 @@ static void options_of_several_numbers_take_their_ranges(void **state) {
         {GENTCP_OPT_PACKET, 15, 0, false},
         {GENTCP_OPT_PACKET, GENTCP_LINE, 0, true},
         {GENTCP_OPT_PACKET, GENTCP_HTTPH, 0, true},
-        {GENTCP_OPT_PACKET, GENTCP_HTTPH + 1, 0, false},
+        {GENTCP_OPT_PACKET, 99, 0, false},
         {GENTCP_OPT_PACKET, 256, 0, false},
         {GENTCP_OPT_LINGER, -1, 0, false},
         {GENTCP_OPT_LINGER, 0, 0, true},
