@@ -64,7 +64,7 @@ if(GENTCP_PERL)
         COMMAND ${GENTCP_PERL} ${PROJECT_SOURCE_DIR}/tools/man_pages ${PROJECT_SOURCE_DIR}/include/gentcp.h
             ${man_pages} ${PROJECT_VERSION}
         DEPENDS include/gentcp.h tools/man_pages VERBATIM)
-    add_custom_target(man_pages ALL DEPENDS ${man_pages}/gentcp.3)
+    add_custom_target(gentcp_man_pages ALL DEPENDS ${man_pages}/gentcp.3)
     install(DIRECTORY ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR})
 else()
     message(STATUS "Manual: skipped, no perl (Debian: perl-base)")
