@@ -219,6 +219,11 @@ static int queue_rest(gt_socket *s, const struct iovec *head, const struct iovec
     return went == 0 ? error : gt_output_over(s, error, true);
 }
 
+/* Would a send of so many bytes have to wait, whatever the kernel takes of it now? */
+static bool would_wait(const gt_socket *s, size_t total) {
+    return drains(s) || (s->output != NULL && (s->congested || s->output_size + total >= s->settings.high));
+}
+
 int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt_op *op) {
     uint8_t header[GT_PACKET_HEADER_MAX];
     struct iovec head = {.iov_base = header};
@@ -246,6 +251,10 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         goto out;
     head.iov_len = (size_t)answer;
     total += head.iov_len;
+    if (op == NULL && would_wait(s, total)) {
+        answer = -EAGAIN;
+        goto out;
+    }
     gt_count_send(&s->counters, total); /* whatever becomes of it, as inet does */
     answer = 0;
     found_queue = gt_has_output(s);
@@ -268,7 +277,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         s->congested = true;
         gt_op_append(&s->writers, op);
         answer = GT_PENDING;
-    } else {
+    } else if (op != NULL) {
         (void)s->host->complete(s, op, &(gt_result){.status = 0});
     }
 out:

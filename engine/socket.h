@@ -88,7 +88,8 @@ int gt_recv(gt_socket *socket, gt_op *op);
 int gt_unrecv(gt_socket *socket, const void *bytes, size_t size);
 /* Sends the parts, any number of them, as one packet. op: GT_OP_SEND; it waits from the high watermark to the low one
  * (see ARCHITECTURE.md, "A byte's way out"). When it is cancelled, its bytes stay queued. source is handed to
- * host->hold. */
+ * host->hold. op NULL: -EAGAIN instead of waiting, and nothing has happened; 0: sent or queued. (A socket whose sends
+ * return when the kernel has taken all always waits.) */
 int gt_send(gt_socket *socket, const struct iovec *parts, int count, void *source, gt_op *op);
 /* Sends bytes of a file, without a packet's header: size of them (0: up to the file's end) from that offset on, or
  * fewer if the file is shorter; op->file.sent says how many, also after a failure or gt_cancel. op: GT_OP_SENDFILE; it

@@ -37,6 +37,40 @@ static void senders_wait_at_the_high_and_go_on_at_the_low_watermark(void **state
     close(peer);
 }
 
+static void a_send_without_an_op_does_nothing_where_it_would_wait(void **state) {
+    static const uint8_t block[4000];
+    struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    gt_option drains[] = {{.name = GT_OPT_ACTIVE, .number = GT_PASSIVE},
+                          {.name = GT_OPT_INET_BACKEND, .number = GT_SEND_DRAINS}};
+    call waits = new_call(GT_OP_SEND, 0);
+    int other_peer;
+    owned *other = connection(drains, 2, &other_peer);
+    size_t total;
+
+    (void)state;
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, NULL), 0);
+    total = sizeof block + fill_queue(o);
+    while (o->socket.output_size + sizeof block < o->socket.settings.high) {
+        assert_int_equal(gt_send(&o->socket, &part, 1, NULL, NULL), 0);
+        total += sizeof block;
+    }
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, NULL), -EAGAIN);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
+    total += sizeof block;
+    part.iov_len = 0;
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, NULL), -EAGAIN); /* behind the one that waits */
+    assert_int_equal(drain(peer, total), total);
+    assert_int_equal(waits.completions, 1);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, NULL), 0);
+    assert_int_equal(gt_send(&other->socket, &part, 1, NULL, NULL), -EAGAIN);
+    finish(o);
+    finish(other);
+    close(peer);
+    close(other_peer);
+}
+
 static void a_cancelled_send_leaves_its_bytes_queued(void **state) {
     static const uint8_t block[9000];
     struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};

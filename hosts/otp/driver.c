@@ -4,8 +4,10 @@
  *
  * The port's owner decides how long there is a poller: when the port stops, its sockets are closed. */
 #include <erl_driver.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "hosts/otp/otp.h"
 
@@ -96,6 +98,20 @@ void otp_poller_delist(otp_socket *s) {
     gt_lock_take(&lock);
     unlink_socket(s);
     gt_lock_drop(&lock);
+}
+
+size_t otp_poller_list(otp_socket **out, size_t room) {
+    size_t count = 0;
+
+    gt_lock_take(&lock);
+    for (otp_socket *s = running != NULL ? running->sockets : NULL; s != NULL; s = s->next, count++) {
+        if (count < room) {
+            enif_keep_resource(s);
+            out[count] = s;
+        }
+    }
+    gt_lock_drop(&lock);
+    return count;
 }
 
 /* The next socket to close, with a reference, taken off the list. */
@@ -191,12 +207,14 @@ static void stop_select(ErlDrvEvent event, void *reserved) {
         otp_poller_drop(p);
 }
 
+static char name[sizeof "gentcp_" + 2 * sizeof(void *)];
+
 static ErlDrvEntry entry = {
     .init = init,
     .start = start,
     .stop = stop,
     .ready_input = ready_input,
-    .driver_name = "gentcp_nif",
+    .driver_name = name,
     .extended_marker = (int)ERL_DRV_EXTENDED_MARKER,
     .major_version = ERL_DRV_EXTENDED_MAJOR_VERSION,
     .minor_version = ERL_DRV_EXTENDED_MINOR_VERSION,
@@ -204,6 +222,10 @@ static ErlDrvEntry entry = {
     .stop_select = stop_select,
 };
 
-DRIVER_INIT(gentcp_nif) {
-    return &entry;
+const char *otp_driver_start(void) {
+    if (name[0] == 0) { /* the emulator loads one library at a time */
+        (void)snprintf(name, sizeof name, "gentcp_%" PRIxPTR, (uintptr_t)&entry);
+        add_driver_entry(&entry);
+    }
+    return name;
 }

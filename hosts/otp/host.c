@@ -4,7 +4,6 @@
  * All messages leave by enif_send with no caller environment, whichever thread sends: receivers whose messages are
  * off heap may see those of two senders in another order than they were sent. They are built in the thread's own
  * environment and copied from there at their exact size. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "hosts/otp/otp.h"
@@ -21,8 +20,7 @@ static bool same(const ErlNifPid *a, const ErlNifPid *b) {
 
 /* ---- ops ---- */
 
-otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind) {
-    static atomic_uint_fast64_t ids = 1;
+otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     otp_thread *thread = otp_this_thread();
     otp_op *op = thread->spare;
 
@@ -31,7 +29,11 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind) {
     if (op == NULL)
         return NULL;
     thread->spare = NULL;
-    *op = (otp_op){.op = {.kind = kind}, .id = atomic_fetch_add(&ids, 1)};
+    *op = (otp_op){.op = {.kind = kind}};
+    if (!otp_ref_keep(&op->ref, ref)) {
+        enif_free(op);
+        return NULL;
+    }
     (void)enif_self(env, &op->caller);
     return op;
 }
@@ -39,6 +41,7 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind) {
 void otp_op_free(otp_op *op) {
     otp_thread *thread = otp_this_thread();
 
+    otp_ref_drop(&op->ref);
     if (thread->spare == NULL)
         thread->spare = op;
     else
@@ -48,7 +51,7 @@ void otp_op_free(otp_op *op) {
 void otp_call_begin(ErlNifEnv *env, const otp_op *op) {
     otp_thread *thread = otp_this_thread();
 
-    thread->call_id = op->id;
+    thread->call_op = op;
     thread->call_env = env;
     thread->call_result = otp_atom.cancelled;
 }
@@ -56,26 +59,26 @@ void otp_call_begin(ErlNifEnv *env, const otp_op *op) {
 ERL_NIF_TERM otp_call_end(void) {
     otp_thread *thread = otp_this_thread();
 
-    thread->call_id = 0;
+    thread->call_op = NULL;
     return thread->call_result;
 }
 
-static otp_op *find_op(const gt_op_list *list, uint64_t id) {
+static otp_op *find_op(const gt_op_list *list, ERL_NIF_TERM ref) {
     gt_op *op = list->first;
 
-    while (op != NULL && ((otp_op *)op)->id != id)
+    while (op != NULL && enif_compare(((otp_op *)op)->ref.term, ref) != 0)
         op = op->next;
     return (otp_op *)op;
 }
 
-bool otp_cancel(otp_socket *s, uint64_t id) {
+bool otp_cancel(otp_socket *s, ERL_NIF_TERM ref) {
     otp_op *op;
     bool cancelled;
 
     gt_lock_take(&s->socket.lock);
-    op = find_op(&s->socket.readers, id);
+    op = find_op(&s->socket.readers, ref);
     if (op == NULL)
-        op = find_op(&s->socket.writers, id);
+        op = find_op(&s->socket.writers, ref);
     if (op != NULL)
         op->pinned = true;
     gt_lock_drop(&s->socket.lock);
@@ -241,6 +244,7 @@ static void let_go(gt_socket *socket) {
 static void closed(gt_socket *socket) {
     forget_owner(of(socket));
     otp_poller_delist(of(socket));
+    otp_monitors_down(of(socket));
 }
 
 static int set_option(gt_socket *socket, const gt_option *option) {
@@ -309,7 +313,7 @@ static ERL_NIF_TERM received(ErlNifEnv *env, otp_socket *s, const gt_data *data,
 static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     otp_thread *thread = otp_this_thread();
     otp_op *op = (otp_op *)base;
-    bool direct = thread->call_id == op->id;
+    bool direct = thread->call_op == op;
     ErlNifEnv *env = direct ? thread->call_env : thread->env;
     bool has_data = base->kind == GT_OP_RECV && result->status == 0;
     bool has_connection = base->kind == GT_OP_ACCEPT && result->status == 0;
@@ -333,7 +337,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
         thread->call_result = answer;
     else
         taken = enif_send(NULL, &op->caller, NULL,
-                          enif_make_tuple3(env, otp_atom.reply, enif_make_uint64(env, op->id), answer)) != 0 &&
+                          enif_make_tuple3(env, otp_atom.reply, enif_make_copy(env, op->ref.term), answer)) != 0 &&
                 taken;
     if (has_data && taken)
         otp_data_taken(&result->data);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The NIF library: gentcp_nif.erl says what each function takes and returns. A wrong argument is badarg; nothing here
- * blocks. A call that must wait returns the op's id: {'$gentcp', Id, Result} comes as a message. */
+ * blocks. A call that must wait has got a fresh reference, with which {'$gentcp', Ref, Result} comes as a message. */
 #include <errno.h>
 
 #include "hosts/otp/otp.h"
@@ -8,6 +8,7 @@
 enum {
     BYTES_A_PERCENT = 32 * 1024, /* copied in a hundredth of a time slice, roughly */
     BYTES_A_MESSAGE = 1024,      /* to send one takes as long as to copy this */
+    SOCKETS_MORE = 1000,         /* that may be opened between counting and listing them */
 };
 
 typedef const ERL_NIF_TERM *arguments;
@@ -30,38 +31,51 @@ static ERL_NIF_TERM ok_or_error(ErlNifEnv *env, int status) {
 }
 
 /* What a call answers whose op is in the engine's hands, or isn't: status < 0. */
-static ERL_NIF_TERM finish(ErlNifEnv *env, otp_op *op, uint64_t id, int status) {
+static ERL_NIF_TERM finish(ErlNifEnv *env, otp_op *op, int status) {
     ERL_NIF_TERM result = otp_call_end();
 
     if (status == 0)
         return result;
     if (status == GT_PENDING)
-        return enif_make_uint64(env, id);
+        return otp_atom.wait;
     otp_op_free(op);
     return otp_error(env, status);
 }
 
+/* A call on socket argv[0] that may have to wait for the message of a reference. length: recv's. */
+static ERL_NIF_TERM call(ErlNifEnv *env, arguments argv, ERL_NIF_TERM ref, uint8_t kind, size_t length,
+                         int (*start)(gt_socket *, gt_op *)) {
+    otp_socket *s = socket_of(env, argv[0]);
+    otp_op *op;
+
+    if (s == NULL || !enif_is_ref(env, ref))
+        return enif_make_badarg(env);
+    op = otp_op_new(env, kind, ref);
+    if (op == NULL)
+        return otp_error(env, -ENOMEM);
+    op->op.length = length;
+    otp_call_begin(env, op);
+    return finish(env, op, start(&s->socket, &op->op));
+}
+
 /* ---- opening ---- */
 
-static ERL_NIF_TERM connect_with(ErlNifEnv *env, otp_socket *s, const otp_options *options, const gt_address *to) {
-    otp_op *op = otp_op_new(env, GT_OP_CONNECT);
+static ERL_NIF_TERM connect_with(ErlNifEnv *env, otp_socket *s, const otp_options *options, const gt_address *to,
+                                 ERL_NIF_TERM ref) {
+    otp_op *op = otp_op_new(env, GT_OP_CONNECT, ref);
     ERL_NIF_TERM result;
-    uint64_t id;
     int status;
 
     if (op == NULL)
         return otp_error(env, -ENOMEM);
-    id = op->id;
     otp_call_begin(env, op);
     status = gt_connect(&s->socket, options->list, options->count, to, &op->op);
-    result = finish(env, op, id, status);
+    result = finish(env, op, status);
     if (status >= 0 && otp_poller_stopped(s->poller))
         gt_abort(&s->socket);
-    if (status == GT_PENDING)
-        return enif_make_tuple3(env, otp_atom.wait, otp_socket_term(env, s), result);
     if (status < 0)
         return result;
-    return enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
+    return enif_make_tuple2(env, status == GT_PENDING ? otp_atom.wait : otp_atom.ok, otp_socket_term(env, s));
 }
 
 static ERL_NIF_TERM nif_connect(ErlNifEnv *env, int argc, arguments argv) {
@@ -74,6 +88,8 @@ static ERL_NIF_TERM nif_connect(ErlNifEnv *env, int argc, arguments argv) {
     int error;
 
     (void)argc;
+    if (!enif_is_ref(env, argv[3]))
+        return enif_make_badarg(env);
     if (!otp_get_address(env, argv[0], AF_INET, &to) || !otp_get_port(env, argv[1], &port))
         return otp_error(env, GT_BADARG);
     otp_set_port(&to, port);
@@ -89,7 +105,7 @@ static ERL_NIF_TERM nif_connect(ErlNifEnv *env, int argc, arguments argv) {
         otp_options_free(&options);
         return otp_atom.no_driver;
     }
-    result = connect_with(env, s, &options, &to);
+    result = connect_with(env, s, &options, &to, argv[3]);
     otp_options_free(&options);
     enif_release_resource(s);
     return result;
@@ -127,41 +143,19 @@ static ERL_NIF_TERM nif_listen(ErlNifEnv *env, int argc, arguments argv) {
 }
 
 static ERL_NIF_TERM nif_accept(ErlNifEnv *env, int argc, arguments argv) {
-    otp_socket *s = socket_of(env, argv[0]);
-    otp_op *op;
-    uint64_t id;
-
     (void)argc;
-    if (s == NULL)
-        return enif_make_badarg(env);
-    op = otp_op_new(env, GT_OP_ACCEPT);
-    if (op == NULL)
-        return otp_error(env, -ENOMEM);
-    id = op->id;
-    otp_call_begin(env, op);
-    return finish(env, op, id, gt_accept(&s->socket, &op->op));
+    return call(env, argv, argv[1], GT_OP_ACCEPT, 0, gt_accept);
 }
 
 /* ---- receiving ---- */
 
 static ERL_NIF_TERM nif_recv(ErlNifEnv *env, int argc, arguments argv) {
-    otp_socket *s = socket_of(env, argv[0]);
     ErlNifUInt64 length;
-    otp_op *op;
-    uint64_t id;
 
     (void)argc;
-    if (s == NULL)
-        return enif_make_badarg(env);
-    if (!enif_get_uint64(env, argv[1], &length))
-        length = UINT64_MAX; /* a big integer */
-    op = otp_op_new(env, GT_OP_RECV);
-    if (op == NULL)
-        return otp_error(env, -ENOMEM);
-    id = op->id;
-    op->op.length = length < SIZE_MAX ? (size_t)length : SIZE_MAX;
-    otp_call_begin(env, op);
-    return finish(env, op, id, gt_recv(&s->socket, &op->op));
+    if (!enif_get_uint64(env, argv[1], &length) || length > SIZE_MAX)
+        length = SIZE_MAX; /* a big integer */
+    return call(env, argv, argv[2], GT_OP_RECV, (size_t)length, gt_recv);
 }
 
 static ERL_NIF_TERM nif_unrecv(ErlNifEnv *env, int argc, arguments argv) {
@@ -179,47 +173,50 @@ static ERL_NIF_TERM nif_unrecv(ErlNifEnv *env, int argc, arguments argv) {
 
 /* ---- sending ---- */
 
-static ERL_NIF_TERM send_parts(ErlNifEnv *env, otp_socket *s, const struct iovec *parts, int count,
-                               otp_source *source) {
-    otp_op *op = otp_op_new(env, GT_OP_SEND);
+/* With a reference: the send may wait. */
+static ERL_NIF_TERM send_waiting(ErlNifEnv *env, otp_socket *s, const struct iovec *parts, int count,
+                                 otp_source *source, ERL_NIF_TERM ref) {
+    otp_op *op = otp_op_new(env, GT_OP_SEND, ref);
     gt_option timeout = {.name = GT_OPT_SEND_TIMEOUT, .number = GT_INFINITY};
-    ERL_NIF_TERM result, limit;
-    uint64_t id;
+    ERL_NIF_TERM result;
     int status;
 
     if (op == NULL)
         return otp_error(env, -ENOMEM);
-    id = op->id;
     otp_call_begin(env, op);
     status = gt_send(&s->socket, parts, count, source, &op->op);
-    result = finish(env, op, id, status);
+    result = finish(env, op, status);
     if (status != GT_PENDING)
         return result;
     if (gt_get_option(&s->socket, &timeout) != 0)
         timeout.number = GT_INFINITY; /* closed meanwhile: the answer is on its way */
-    limit = timeout.number == GT_INFINITY ? otp_atom.infinity : enif_make_int64(env, timeout.number);
-    return enif_make_tuple3(env, otp_atom.wait, result, limit);
+    return enif_make_tuple2(env, otp_atom.wait, otp_timeout_term(env, timeout.number));
 }
 
-/* A binary, or a short iolist. */
+static ERL_NIF_TERM send_parts(ErlNifEnv *env, otp_socket *s, const struct iovec *parts, int count, otp_source *source,
+                               int argc, arguments argv) {
+    int status;
+
+    if (argc == 3)
+        return send_waiting(env, s, parts, count, source, argv[2]);
+    status = gt_send(&s->socket, parts, count, source, NULL);
+    return status == -EAGAIN ? otp_atom.wait : ok_or_error(env, status);
+}
+
 static ERL_NIF_TERM nif_send(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
     otp_source source;
     ErlNifBinary bytes;
     struct iovec part;
-    bool binary;
 
-    (void)argc;
-    if (s == NULL)
+    if (s == NULL || (argc == 3 && !enif_is_ref(env, argv[2])))
         return enif_make_badarg(env);
-    if (!enif_inspect_iolist_as_binary(env, argv[1], &bytes))
+    if (!enif_inspect_binary(env, argv[1], &bytes))
         return otp_error(env, -EINVAL);
     account(env, bytes.size);
-    binary = enif_is_binary(env, argv[1]);
-    if (binary)
-        source.binaries = enif_make_list1(env, argv[1]);
+    source.binaries = enif_make_list1(env, argv[1]);
     part = (struct iovec){.iov_base = bytes.data, .iov_len = bytes.size};
-    return send_parts(env, s, &part, 1, binary ? &source : NULL);
+    return send_parts(env, s, &part, 1, &source, argc, argv);
 }
 
 /* A list of binaries. */
@@ -229,13 +226,12 @@ static ERL_NIF_TERM nif_sendv(ErlNifEnv *env, int argc, arguments argv) {
     ErlNifIOVec *parts = NULL;
     ERL_NIF_TERM rest;
 
-    (void)argc;
-    if (s == NULL)
+    if (s == NULL || (argc == 3 && !enif_is_ref(env, argv[2])))
         return enif_make_badarg(env);
     if (!enif_inspect_iovec(env, SIZE_MAX, argv[1], &rest, &parts))
         return otp_error(env, -EINVAL);
     account(env, parts->size);
-    return send_parts(env, s, (const struct iovec *)parts->iov, parts->iovcnt, &source);
+    return send_parts(env, s, (const struct iovec *)parts->iov, parts->iovcnt, &source, argc, argv);
 }
 
 /* ---- ending ---- */
@@ -259,19 +255,8 @@ static ERL_NIF_TERM nif_shutdown(ErlNifEnv *env, int argc, arguments argv) {
 }
 
 static ERL_NIF_TERM nif_close(ErlNifEnv *env, int argc, arguments argv) {
-    otp_socket *s = socket_of(env, argv[0]);
-    otp_op *op;
-    uint64_t id;
-
     (void)argc;
-    if (s == NULL)
-        return enif_make_badarg(env);
-    op = otp_op_new(env, GT_OP_CLOSE);
-    if (op == NULL)
-        return otp_error(env, -ENOMEM);
-    id = op->id;
-    otp_call_begin(env, op);
-    return finish(env, op, id, gt_close(&s->socket, &op->op));
+    return call(env, argv, argv[1], GT_OP_CLOSE, 0, gt_close);
 }
 
 static ERL_NIF_TERM nif_abort(ErlNifEnv *env, int argc, arguments argv) {
@@ -288,12 +273,11 @@ static ERL_NIF_TERM nif_abort(ErlNifEnv *env, int argc, arguments argv) {
 
 static ERL_NIF_TERM nif_cancel(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
-    ErlNifUInt64 id;
 
     (void)argc;
-    if (s == NULL || !enif_get_uint64(env, argv[1], &id))
+    if (s == NULL || !enif_is_ref(env, argv[1]))
         return enif_make_badarg(env);
-    return otp_bool(otp_cancel(s, id));
+    return otp_bool(otp_cancel(s, argv[1]));
 }
 
 /* ---- options and names ---- */
@@ -389,11 +373,53 @@ static ERL_NIF_TERM nif_pass_on(ErlNifEnv *env, int argc, arguments argv) {
     return ok_or_error(env, otp_pass_on(s, env, enif_self(env, &self), &to, argv[2]));
 }
 
+/* ---- looking at them ---- */
+
+static ERL_NIF_TERM nif_monitor(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+
+    (void)argc;
+    return s != NULL ? otp_monitor_new(env, s) : enif_make_badarg(env);
+}
+
+static ERL_NIF_TERM nif_cancel_monitor(ErlNifEnv *env, int argc, arguments argv) {
+    int cancelled = otp_monitor_cancel(env, argv[0]);
+
+    (void)argc;
+    return cancelled < 0 ? enif_make_badarg(env) : otp_bool(cancelled != 0);
+}
+
+/* All open sockets, a moment ago. */
+static ERL_NIF_TERM nif_sockets(ErlNifEnv *env, int argc, arguments argv) {
+    ERL_NIF_TERM list = enif_make_list(env, 0);
+    size_t room = otp_poller_list(NULL, 0) + SOCKETS_MORE;
+    otp_socket **sockets = enif_alloc(room * sizeof(otp_socket *));
+    size_t count;
+
+    (void)argc;
+    (void)argv;
+    if (sockets == NULL)
+        return list;
+    count = otp_poller_list(sockets, room);
+    for (size_t i = 0; i < count && i < room; i++) {
+        list = enif_make_list_cell(env, otp_socket_term(env, sockets[i]), list);
+        enif_release_resource(sockets[i]);
+    }
+    enif_free(sockets);
+    return list;
+}
+
 /* ---- the library ---- */
+
+static ERL_NIF_TERM nif_driver(ErlNifEnv *env, int argc, arguments argv) {
+    (void)argc;
+    (void)argv;
+    return enif_make_string(env, otp_driver_start(), ERL_NIF_LATIN1);
+}
 
 /* What gentcp_nif.erl and this file expect of each other: another number whenever a function takes or returns something
  * else, so that neither runs with an older other. */
-enum { INTERFACE = 2 };
+enum { INTERFACE = 3 };
 
 /* Its address tells this library from a copy of it in another place. */
 static char instance;
@@ -404,19 +430,19 @@ static bool fits(ErlNifEnv *env, ERL_NIF_TERM info) {
     return enif_get_int(env, info, &interface) && interface == INTERFACE;
 }
 
-static int open_type(ErlNifEnv *env) {
+static int open_types(ErlNifEnv *env) {
     ErlNifResourceTypeInit callbacks = {.dtor = otp_socket_gone, .down = otp_owner_down};
     ErlNifResourceType *type =
         enif_open_resource_type_x(env, "gentcp_socket", &callbacks, ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER, NULL);
 
-    if (type == NULL)
+    if (type == NULL || !otp_monitors_start(env))
         return -1;
     otp_socket_type = type;
     return 0;
 }
 
 static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info) {
-    if (!fits(env, info) || !otp_data_start() || open_type(env) != 0)
+    if (!fits(env, info) || !otp_data_start() || open_types(env) != 0)
         return -1;
     *data = &instance;
     otp_terms_start(env);
@@ -430,16 +456,33 @@ static int upgrade(ErlNifEnv *env, void **data, void **old_data, ERL_NIF_TERM in
     if (*old_data != &instance || !fits(env, info))
         return -1;
     *data = &instance;
-    return open_type(env);
+    return open_types(env);
 }
 
 static ErlNifFunc functions[] = {
-    {"connect", 3, nif_connect, 0},     {"listen", 2, nif_listen, 0},     {"accept", 1, nif_accept, 0},
-    {"recv", 2, nif_recv, 0},           {"unrecv", 2, nif_unrecv, 0},     {"send", 2, nif_send, 0},
-    {"sendv", 2, nif_sendv, 0},         {"shutdown", 2, nif_shutdown, 0}, {"close", 1, nif_close, 0},
-    {"abort", 1, nif_abort, 0},         {"cancel", 2, nif_cancel, 0},     {"setopts", 2, nif_setopts, 0},
-    {"getopts", 2, nif_getopts, 0},     {"sockname", 1, nif_sockname, 0}, {"peername", 1, nif_peername, 0},
-    {"hand_over", 2, nif_hand_over, 0}, {"pass_on", 3, nif_pass_on, 0},
+    {"driver", 0, nif_driver, 0},
+    {"connect", 4, nif_connect, 0},
+    {"listen", 2, nif_listen, 0},
+    {"accept", 2, nif_accept, 0},
+    {"recv", 3, nif_recv, 0},
+    {"unrecv", 2, nif_unrecv, 0},
+    {"send", 2, nif_send, 0},
+    {"send", 3, nif_send, 0},
+    {"sendv", 2, nif_sendv, 0},
+    {"sendv", 3, nif_sendv, 0},
+    {"shutdown", 2, nif_shutdown, 0},
+    {"close", 2, nif_close, 0},
+    {"abort", 1, nif_abort, 0},
+    {"cancel", 2, nif_cancel, 0},
+    {"setopts", 2, nif_setopts, 0},
+    {"getopts", 2, nif_getopts, 0},
+    {"sockname", 1, nif_sockname, 0},
+    {"peername", 1, nif_peername, 0},
+    {"hand_over", 2, nif_hand_over, 0},
+    {"pass_on", 3, nif_pass_on, 0},
+    {"monitor", 1, nif_monitor, 0},
+    {"cancel_monitor", 1, nif_cancel_monitor, 0},
+    {"sockets", 0, nif_sockets, ERL_NIF_DIRTY_JOB_CPU_BOUND},
 };
 
 ERL_NIF_INIT(gentcp_nif, functions, load, NULL, upgrade, NULL)

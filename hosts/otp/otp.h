@@ -2,7 +2,8 @@
 /* The OTP host: what its C files share.
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
- * watches our poller through one port). host.c is the engine's view of Erlang, data.c its memory, terms.c its terms. */
+ * watches our poller through one port). host.c is the engine's view of Erlang, data.c its memory, terms.c its terms,
+ * monitor.c tells those who have asked that a socket is closed. */
 #ifndef GENTCP_OTP_H
 #define GENTCP_OTP_H
 
@@ -11,6 +12,11 @@
 #include "engine/socket.h"
 
 /* ---- driver.c: pollers ---- */
+
+/* Makes the driver known to the emulator, once; it stays known for ever, as this library stays in memory (-z nodelete).
+ * Returns the name by which a port of it is opened: another one for each copy of this library, so that no copy ever
+ * meets the sockets of another. */
+const char *otp_driver_start(void);
 
 /* A poller and the port that runs it. Lives until the port has stopped and no socket refers to it. */
 typedef struct otp_poller otp_poller;
@@ -25,9 +31,11 @@ bool otp_poller_stopped(otp_poller *poller);
 
 typedef struct otp_socket otp_socket;
 
-/* The sockets that are to be closed when the port stops. Any lock may be held. */
+/* The open sockets. They are closed when the port stops. Any lock may be held. */
 void otp_poller_enlist(otp_socket *socket);
 void otp_poller_delist(otp_socket *socket);
+/* All of them, each with a reference: at most `room`; returns how many there are. */
+size_t otp_poller_list(otp_socket **out, size_t room);
 
 /* ---- host.c: sockets and ops ---- */
 
@@ -36,17 +44,24 @@ struct otp_socket {
     otp_poller *poller;
     ErlNifPid owner; /* this and what follows: guarded by socket.lock */
     ErlNifMonitor monitor;
-    uint8_t mode;          /* gt_mode */
-    uint8_t deliver;       /* gt_deliver */
-    uint16_t header;       /* option header: binaries begin with so many bytes as a list */
-    bool monitored;        /* monitor watches owner */
-    otp_socket *next;      /* otp_poller's list; guarded by its lock */
-    otp_socket **previous; /* what points here; NULL: not on the list */
+    uint8_t mode;                 /* gt_mode */
+    uint8_t deliver;              /* gt_deliver */
+    uint16_t header;              /* option header: binaries begin with so many bytes as a list */
+    bool monitored;               /* monitor watches owner */
+    struct otp_monitor *monitors; /* guarded by monitor.c's lock */
+    otp_socket *next;             /* otp_poller's list; guarded by its lock */
+    otp_socket **previous;        /* what points here; NULL: not on the list */
 };
+
+/* A reference that outlives its NIF call. */
+typedef struct otp_ref {
+    struct otp_shelf *shelf; /* where it is kept */
+    ERL_NIF_TERM term;
+} otp_ref;
 
 typedef struct otp_op {
     gt_op op;    /* first */
-    uint64_t id; /* what Erlang knows it by: unique, never used again */
+    otp_ref ref; /* what Erlang knows it by: made by its caller for this call alone */
     ErlNifPid caller;
     bool pinned; /* otp_cancel frees it, not complete. Guarded by the socket's lock */
 } otp_op;
@@ -60,8 +75,8 @@ otp_socket *otp_socket_new(const ErlNifPid *owner);
 void otp_socket_gone(ErlNifEnv *env, void *socket);
 void otp_owner_down(ErlNifEnv *env, void *socket, ErlNifPid *owner, ErlNifMonitor *monitor);
 
-/* An op for a call of this process. NULL: no memory. */
-otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind);
+/* An op for a call of this process, which waits for a message with ref. NULL: no memory. */
+otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref);
 /* For an op that the engine did not use. */
 void otp_op_free(otp_op *op);
 
@@ -70,8 +85,8 @@ void otp_op_free(otp_op *op);
 void otp_call_begin(ErlNifEnv *env, const otp_op *op);
 ERL_NIF_TERM otp_call_end(void);
 
-/* Takes back the op of that id: true if it will not be completed, false if it was (the message was sent). */
-bool otp_cancel(otp_socket *socket, uint64_t id);
+/* Takes back the op of that ref: true if it will not be completed, false if it was (the message was sent). */
+bool otp_cancel(otp_socket *socket, ERL_NIF_TERM ref);
 
 /* The first half of controlling_process: an error, or 0 if `to` is the owner already; GT_PENDING: the socket is paused,
  * and `from` has to collect the messages of the socket that it has got, and call otp_pass_on. */
@@ -86,15 +101,21 @@ typedef struct otp_thread {
     ErlNifEnv *env; /* for messages; empty between uses */
     uint8_t *scratch;
     otp_op *spare;
-    uint64_t call_id; /* otp_call_begin; 0: no call */
+    struct otp_shelf *shelf;
+    const otp_op *call_op; /* otp_call_begin; NULL: no call */
     ErlNifEnv *call_env;
     ERL_NIF_TERM call_result;
 } otp_thread;
 
 /* This thread's. Never NULL. */
 otp_thread *otp_this_thread(void);
-/* Once, before anything else of data.c. False: no memory. */
+/* Before anything else of data.c; again is harmless. False: no memory. */
 bool otp_data_start(void);
+
+/* Keeps a reference. False: no memory. */
+bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref);
+/* Any thread. */
+void otp_ref_drop(otp_ref *ref);
 
 /* What gt_send hands to hold, as arg: where the parts come from. NULL: they can only be copied. */
 typedef struct otp_source {
@@ -116,6 +137,19 @@ void otp_data_taken(const gt_data *data);
 /* It has not: the engine keeps the buffer, at the same address. */
 void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary);
 
+/* ---- monitor.c: who wants to hear that a socket is closed ---- */
+
+/* Opens the type of monitors, in load and in upgrade. False: the emulator refuses. */
+bool otp_monitors_start(ErlNifEnv *env);
+/* A new monitor by this process, whose reference it returns: {'DOWN', Reference, socket, Socket, closed} follows, or
+ * at once, if the socket is closed already, nosock in its place. */
+ERL_NIF_TERM otp_monitor_new(ErlNifEnv *env, otp_socket *socket);
+/* Takes back the monitor of that reference. 1: there will be no message; 0: it was sent, or there is no such monitor;
+ * GT_NOT_OWNER: it is another process's. */
+int otp_monitor_cancel(ErlNifEnv *env, ERL_NIF_TERM reference);
+/* The socket is closed: tells them all. With its lock held. */
+void otp_monitors_down(otp_socket *socket);
+
 /* ---- http.c: terms of http lines ---- */
 
 void otp_http_start(ErlNifEnv *env);
@@ -128,13 +162,15 @@ typedef struct otp_atoms {
     ERL_NIF_TERM ok, error, yes, no, infinity, wait, cancelled, reply, inet_tag, module, list, binary, mode;
     ERL_NIF_TERM tcp, tcp_closed, tcp_error, tcp_passive, once, raw, line, any, loopback, inet, inet6, socket;
     ERL_NIF_TERM term, port, data, family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on, http;
+    ERL_NIF_TERM down, closed, nosock;
 } otp_atoms;
 
 extern otp_atoms otp_atom;
 void otp_terms_start(ErlNifEnv *env);
 
 ERL_NIF_TERM otp_bool(bool value);
-ERL_NIF_TERM otp_error(ErlNifEnv *env, int error); /* {error, Name} */
+ERL_NIF_TERM otp_error(ErlNifEnv *env, int error);              /* {error, Name} */
+ERL_NIF_TERM otp_timeout_term(ErlNifEnv *env, int64_t timeout); /* milliseconds, or infinity */
 ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket);
 
 bool otp_get_port(ErlNifEnv *env, ERL_NIF_TERM term, uint16_t *port);

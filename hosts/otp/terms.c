@@ -66,6 +66,9 @@ void otp_terms_start(ErlNifEnv *env) {
         .read_write = enif_make_atom(env, "read_write"),
         .http = enif_make_atom(env, "http"),
         .pass_on = enif_make_atom(env, "pass_on"),
+        .down = enif_make_atom(env, "DOWN"),
+        .closed = enif_make_atom(env, "closed"),
+        .nosock = enif_make_atom(env, "nosock"),
     };
     for (int i = 0; i < GT_OPTIONS; i++)
         option_names[i] = enif_make_atom(env, gt_option_rows[i].name);
@@ -78,6 +81,10 @@ ERL_NIF_TERM otp_bool(bool value) {
 
 ERL_NIF_TERM otp_error(ErlNifEnv *env, int error) {
     return enif_make_tuple2(env, otp_atom.error, enif_make_atom(env, gt_error_name(error)));
+}
+
+ERL_NIF_TERM otp_timeout_term(ErlNifEnv *env, int64_t timeout) {
+    return timeout == GT_INFINITY ? otp_atom.infinity : enif_make_int64(env, timeout);
 }
 
 ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket) {
@@ -402,7 +409,7 @@ static ERL_NIF_TERM value_term(ErlNifEnv *env, const gt_option *option) {
     case GT_TYPE_BOOL:
         return otp_bool(option->number != 0);
     case GT_TYPE_TIMEOUT:
-        return option->number == GT_INFINITY ? otp_atom.infinity : enif_make_int64(env, option->number);
+        return otp_timeout_term(env, option->number);
     case GT_TYPE_ACTIVE:
         return active_term(env, option);
     case GT_TYPE_MODE:

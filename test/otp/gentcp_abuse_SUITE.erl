@@ -26,10 +26,11 @@ all() ->
 %% ---- abuse ----
 
 wrong_terms_are_badarg(_) ->
-    Others = [module_info, directory, close, abort],
+    Others = [module_info, directory, driver, sockets, close, abort],
     Functions = [{F, A} || {F, A} <- gentcp_nif:module_info(exports), not lists:member(F, Others)],
+    Ref = make_ref(),
     Terms = [
-        foo, 1, -1, 1 bsl 80, <<>>, <<1:3>>, [], [1 | 2], {}, make_ref(), self(), #{}, fun() -> ok end, "abc", 1.5
+        foo, 1, -1, 1 bsl 80, <<>>, <<1:3>>, [], [1 | 2], {}, Ref, self(), #{}, fun() -> ok end, "abc", 1.5
     ],
     {_, _, Handle} = Listener = element(2, gentcp:listen(0, [])),
     [
@@ -37,7 +38,8 @@ wrong_terms_are_badarg(_) ->
             {error, _} -> ok;
             {ok, {'$inet', gentcp, _} = Opened} -> close([Opened]);
             {ok, _} -> ok;
-            Other -> ?assert(lists:member(Other, [ok, false, Handle]) orelse is_integer(Other), {F, Args, Other})
+            wait -> ?assert(gentcp_nif:cancel(Handle, Ref));
+            Other -> ?assert(lists:member(Other, [ok, false, Handle]) orelse is_reference(Other), {F, Args, Other})
         catch
             error:badarg -> ok
         end
@@ -45,12 +47,12 @@ wrong_terms_are_badarg(_) ->
     ],
     ?assertError(badarg, gentcp:recv({'$inet', gentcp, foo}, 0)),
     ?assertMatch({ok, _}, gentcp:port(Listener)),
+    close([Listener]),
     _ = flush(),
-    close([Listener]).
+    ok.
 
 arguments(1, First, _) -> [[First]];
-arguments(2, First, Terms) -> [[First, Second] || Second <- Terms];
-arguments(3, First, Terms) -> [[First, Second, Third] || Second <- Terms, Third <- Terms].
+arguments(N, First, Terms) -> [[First | Rest] || Second <- Terms, Rest <- arguments(N - 1, Second, Terms)].
 
 %% Everything at once on the same sockets, from processes that are killed at any moment.
 racing_calls_survive(_) ->

@@ -3,118 +3,54 @@
 %% by a socket's second element, so that gen_tcp:send/2, inet:setopts/2 and all the others take these sockets.
 -module(gentcp).
 
--export([listen/2, accept/1, accept/2, connect/3, connect/4]).
+%% gen_tcp
+-export([listen/2, accept/1, accept/2, connect/2, connect/3, connect/4]).
 -export([send/2, recv/2, recv/3, unrecv/2, shutdown/2, close/1, controlling_process/2]).
--export([setopts/2, getopts/2, port/1, sockname/1, peername/1]).
+%% inet
+-export([setopts/2, getopts/2, port/1, sockname/1, socknames/1, peername/1]).
+-export([monitor/1, cancel_monitor/1, socket_to_list/1]).
 %% What gen_tcp calls with {tcp_module, gentcp}.
 -export([getserv/1, getaddrs/1, getaddrs/2]).
 
--export_type([socket/0]).
+-export_type([socket/0, reason/0]).
+
+-compile({no_auto_import, [monitor/1]}).
 
 -type socket() :: {'$inet', gentcp, gentcp_nif:handle()}.
--type reason() :: closed | timeout | not_owner | badarg | inet:posix().
--type address() :: inet:ip_address() | inet:hostname() | any | loopback.
+-type reason() :: closed | timeout | not_owner | badarg | system_limit | inet:posix().
+-type address() :: inet:socket_address() | inet:hostname().
+-type sockaddr() :: socket:sockaddr_in() | socket:sockaddr_in6().
 -type data() :: binary() | string() | nonempty_improper_list(byte(), binary()) | gentcp_nif:http_line().
--type name() :: {inet:ip_address(), inet:port_number()}.
+-type name() :: {inet:ip_address(), inet:port_number()} | inet:returned_non_ip_address().
 
 -define(SOCKET(Handle), {'$inet', gentcp, Handle}).
--define(REPLY(Id, Result), {'$gentcp', Id, Result}).
--define(IS_PORT(Port), is_integer(Port), Port >= 0, Port =< 65535).
+-define(REPLY(Ref, Result), {'$gentcp', Ref, Result}).
 -define(IS_TIMEOUT(Timeout), (Timeout =:= infinity orelse is_integer(Timeout))).
 -define(IS_LENGTH(Length), is_integer(Length), Length >= 0).
 
--define(COPY_BELOW, 65536).       % an iolist up to this size is copied by the native code,
--define(PARTS_MAX, 16384).        % and one of more parts than this made one binary, for its calls are not preempted
--define(WAIT_MAX, 16#ffffffff).   % of receive
+-define(COPY_BELOW, 65536).       % an iolist up to this size is copied,
+-define(PARTS_MAX, 16384).        % and one of more parts than this, too: the native code is not preempted
 
 %% ---- opening ----
 
 -spec listen(inet:port_number() | atom(), list()) -> {ok, socket()} | {error, reason()}.
 listen(Port, Options) ->
-    case getserv(Port) of
-        {ok, Number} when ?IS_PORT(Number) ->
-            opened(with_driver(fun() -> gentcp_nif:listen(Number, Options) end));
-        {ok, _} ->
-            exit(badarg);
-        {error, _} = Error ->
-            opened(Error)
-    end.
+    gentcp_open:listen(Port, Options).
 
--spec connect(address(), inet:port_number() | atom(), list()) -> {ok, socket()} | {error, reason()}.
-connect(Address, Port, Options) ->
-    connect(Address, Port, Options, option_timeout(Options, infinity)).
+-spec connect(sockaddr(), list()) -> {ok, socket()} | {error, reason()}.
+connect(#{family := _} = Address, Options) ->
+    gentcp_open:connect(Address, Options, default).
 
-%% The last one counts. The list is checked elsewhere, so anything may be in it.
-option_timeout([{timeout, T} | Options], _) when is_integer(T), T >= 0; T =:= infinity -> option_timeout(Options, T);
-option_timeout([_ | Options], T) -> option_timeout(Options, T);
-option_timeout(_, T) -> T.
+-spec connect(address(), inet:port_number() | atom(), list()) -> {ok, socket()} | {error, reason()};
+    (sockaddr(), list(), timeout()) -> {ok, socket()} | {error, reason()}.
+connect(#{family := _} = Address, Options, Timeout) ->
+    gentcp_open:connect(Address, Options, Timeout);
+connect(Address, Port, Options) when is_tuple(Address); is_list(Address); is_atom(Address) ->
+    gentcp_open:connect(Address, Port, Options, default).
 
 -spec connect(address(), inet:port_number() | atom(), list(), timeout()) -> {ok, socket()} | {error, reason()}.
 connect(Address, Port, Options, Timeout) when is_tuple(Address); is_list(Address); is_atom(Address) ->
-    Deadline = deadline(Timeout),
-    case getserv(Port) of
-        {ok, Number} when ?IS_PORT(Number) ->
-            case resolve(Address, family(Address, Options), Timeout) of
-                {ok, IPs} -> opened(connect_any(IPs, Number, Options, Deadline, {error, einval}));
-                {error, _} = Error -> opened(Error)
-            end;
-        {ok, Number} ->
-            exit({function_clause, [{?MODULE, connect, [Address, Number, Options, Timeout], []}]});
-        {error, _} = Error ->
-            opened(Error)
-    end.
-
-opened({error, Reason}) when Reason =:= badarg; Reason =:= einval -> exit(badarg);
-opened(Result) -> Result.
-
-%% The first address that takes the connection.
-connect_any([IP | IPs], Port, Options, Deadline, _) ->
-    case connect_one(IP, Port, Options, left(Deadline)) of
-        {error, Reason} = Error when Reason =/= badarg, Reason =/= einval, Reason =/= timeout ->
-            connect_any(IPs, Port, Options, Deadline, Error);
-        Result ->
-            Result
-    end;
-connect_any([], _Port, _Options, _Deadline, Error) ->
-    Error.
-
-connect_one(IP, Port, Options, Timeout) ->
-    case with_driver(fun() -> gentcp_nif:connect(IP, Port, Options) end) of
-        {ok, Socket} when Timeout =/= 0 ->
-            {ok, Socket};
-        {ok, Socket} ->
-            too_late(Socket);
-        {wait, ?SOCKET(Handle) = Socket, Id} ->
-            case await(Handle, Id, Timeout) of
-                ok when Timeout =/= 0 -> {ok, Socket};
-                {error, Reason} = Error when Timeout =/= 0, Reason =/= timeout -> Error;
-                _ -> too_late(Socket)
-            end;
-        {error, _} = Error ->
-            Error
-    end.
-
-%% {error, timeout} from the system, too, comes here: its socket is closed already.
-too_late(?SOCKET(Handle) = Socket) ->
-    gentcp_nif:abort(Handle),
-    close(Socket),
-    {error, timeout}.
-
-%% A driver may end at any moment, so that there is none although it has just been started: once more is enough to
-%% get past the start of the first.
-with_driver(Open) ->
-    case Open() of
-        no_driver ->
-            case gentcp_driver:ensure() of
-                ok -> still(Open());
-                {error, _} -> {error, system_limit}
-            end;
-        Result ->
-            Result
-    end.
-
-still(no_driver) -> {error, closed};
-still(Result) -> Result.
+    gentcp_open:connect(Address, Port, Options, Timeout).
 
 -spec accept(socket()) -> {ok, socket()} | {error, reason()}.
 accept(Listener) ->
@@ -125,8 +61,9 @@ accept(Listener, Timeout) when ?IS_TIMEOUT(Timeout) ->
     accept_for(Listener, Timeout).
 
 accept_for(?SOCKET(Handle), Timeout) ->
-    case gentcp_nif:accept(Handle) of
-        Id when is_integer(Id) -> await(Handle, Id, Timeout);
+    Ref = make_ref(),
+    case gentcp_nif:accept(Handle, Ref) of
+        wait -> await(Handle, Ref, Timeout);
         Result -> Result
     end.
 
@@ -141,9 +78,10 @@ recv(Socket, Length, Timeout) when ?IS_LENGTH(Length), ?IS_TIMEOUT(Timeout) ->
     recv_for(Socket, Length, Timeout).
 
 recv_for(?SOCKET(Handle), Length, Timeout) ->
-    case gentcp_nif:recv(Handle, Length) of
+    Ref = make_ref(),
+    case gentcp_nif:recv(Handle, Length, Ref) of
         {ok, _} = Result -> Result;
-        Id when is_integer(Id) -> received(await(Handle, Id, Timeout));
+        wait -> received(await(Handle, Ref, Timeout));
         Result -> received(Result)
     end.
 
@@ -165,24 +103,41 @@ unrecv(?SOCKET(Handle), Data) ->
 
 -spec send(socket(), iodata()) -> ok | {error, reason()}.
 send(?SOCKET(Handle), Data) when is_binary(Data) ->
-    sent(Handle, gentcp_nif:send(Handle, Data));
+    case gentcp_nif:send(Handle, Data) of
+        wait -> send_waiting(Handle, Data);
+        Result -> Result
+    end;
 send(?SOCKET(Handle), Data) ->
     try erlang:iolist_size(Data) of
-        Size when Size =< ?COPY_BELOW -> sent(Handle, gentcp_nif:send(Handle, Data));
-        _ -> sent(Handle, send_parts(Handle, erlang:iolist_to_iovec(Data)))
+        Size when Size =< ?COPY_BELOW -> send(?SOCKET(Handle), iolist_to_binary(Data));
+        _ -> send_parts(Handle, erlang:iolist_to_iovec(Data))
     catch
         error:badarg -> {error, einval}
     end.
 
 send_parts(Handle, Parts) when length(Parts) =< ?PARTS_MAX ->
-    gentcp_nif:sendv(Handle, Parts);
+    case gentcp_nif:sendv(Handle, Parts) of
+        wait -> sendv_waiting(Handle, Parts);
+        Result -> Result
+    end;
 send_parts(Handle, Parts) ->
-    gentcp_nif:send(Handle, iolist_to_binary(Parts)).
+    send(?SOCKET(Handle), iolist_to_binary(Parts)).
 
-sent(Handle, {wait, Id, Timeout}) ->
-    await(Handle, Id, Timeout);
-sent(_Handle, Result) ->
-    Result.
+%% A send that has to wait does so with a reference of its own: neither it, nor one that needn't, looks at what is in
+%% the caller's mailbox.
+send_waiting(Handle, Data) ->
+    Ref = make_ref(),
+    case gentcp_nif:send(Handle, Data, Ref) of
+        {wait, Timeout} -> await(Handle, Ref, Timeout);
+        Result -> Result
+    end.
+
+sendv_waiting(Handle, Parts) ->
+    Ref = make_ref(),
+    case gentcp_nif:sendv(Handle, Parts, Ref) of
+        {wait, Timeout} -> await(Handle, Ref, Timeout);
+        Result -> Result
+    end.
 
 %% ---- ending ----
 
@@ -192,8 +147,9 @@ shutdown(?SOCKET(Handle), How) when How =:= read; How =:= write; How =:= read_wr
 
 -spec close(socket()) -> ok.
 close(?SOCKET(Handle) = Socket) ->
-    case gentcp_nif:close(Handle) of
-        Id when is_integer(Id) -> _ = await(Handle, Id, infinity);
+    Ref = make_ref(),
+    case gentcp_nif:close(Handle, Ref) of
+        wait -> _ = await(Handle, Ref, infinity);
         ok -> ok
     end,
     receive
@@ -231,7 +187,7 @@ setopts(?SOCKET(Handle), Options) ->
 getopts(?SOCKET(Handle), Names) when is_list(Names) ->
     gentcp_nif:getopts(Handle, Names).
 
--spec port(socket()) -> {ok, inet:port_number()} | {error, reason()}.
+-spec port(socket()) -> {ok, inet:port_number() | binary()} | {error, reason()}.
 port(Socket) ->
     case sockname(Socket) of
         {ok, {_, Port}} -> {ok, Port};
@@ -242,71 +198,66 @@ port(Socket) ->
 sockname(?SOCKET(Handle)) ->
     gentcp_nif:sockname(Handle).
 
+-spec socknames(socket()) -> {ok, [name()]} | {error, reason()}.
+socknames(Socket) ->
+    case sockname(Socket) of
+        {ok, Name} -> {ok, [Name]};
+        {error, _} = Error -> Error
+    end.
+
 -spec peername(socket()) -> {ok, name()} | {error, reason()}.
 peername(?SOCKET(Handle)) ->
     gentcp_nif:peername(Handle).
 
 -spec getserv(integer() | atom()) -> {ok, integer()} | {error, reason()}.
-getserv(Port) when is_integer(Port) -> {ok, Port};
-getserv(Name) when is_atom(Name) -> inet:getservbyname(Name, tcp).
+getserv(Port) ->
+    gentcp_open:getserv(Port).
 
 -spec getaddrs(address()) -> {ok, [inet:ip_address()]} | {error, reason()}.
 getaddrs(Address) ->
-    resolve(Address, family(Address, []), infinity).
+    gentcp_open:getaddrs(Address, infinity).
 
 %% Timer: of inet:start_timer/1.
 -spec getaddrs(address(), false | reference()) -> {ok, [inet:ip_address()]} | {error, reason()}.
 getaddrs(Address, Timer) ->
-    resolve(Address, family(Address, []), inet:timeout(Timer)).
+    gentcp_open:getaddrs(Address, inet:timeout(Timer)).
 
-%% IPv6 if an option or an address says so. The list is checked elsewhere, so anything may be in it.
-family(_Address, [inet | _]) -> inet;
-family(_Address, [inet6 | _]) -> inet6;
-family(_Address, [{Option, IP} | _]) when Option =:= ip orelse Option =:= ifaddr, tuple_size(IP) =:= 8 -> inet6;
-family(Address, [_ | Options]) -> family(Address, Options);
-family(Address, _) when tuple_size(Address) =:= 8 -> inet6;
-family(_Address, _) -> inet.
+%% ---- looking at sockets ----
 
-resolve(any, inet, _) -> {ok, [{0, 0, 0, 0}]};
-resolve(any, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 0}]};
-resolve(loopback, inet, _) -> {ok, [{127, 0, 0, 1}]};
-resolve(loopback, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 1}]};
-resolve(Address, Family, Timeout) when is_tuple(Address); Timeout =:= infinity -> inet:getaddrs(Address, Family);
-resolve(Address, Family, Timeout) -> inet:getaddrs(Address, Family, Timeout).
+-spec monitor(socket()) -> reference().
+monitor(?SOCKET(Handle)) ->
+    case gentcp_nif:monitor(Handle) of
+        Monitor when is_reference(Monitor) -> Monitor;
+        {error, enomem} -> error(system_limit)
+    end.
+
+-spec cancel_monitor(reference()) -> boolean().
+cancel_monitor(Monitor) when is_reference(Monitor) ->
+    gentcp_nif:cancel_monitor(Monitor).
+
+-spec socket_to_list(socket()) -> string().
+socket_to_list(?SOCKET(Handle)) ->
+    "#Ref" ++ Id = ref_to_list(Handle),
+    "#GentcpSocket" ++ Id.
 
 %% ---- waiting ----
 
 %% default: what option timeout says; only asked for when there is something to wait for.
-await(Handle, Id, default) ->
+await(Handle, Ref, default) ->
     case gentcp_nif:getopts(Handle, [timeout]) of
-        {ok, [{timeout, Timeout}]} -> await(Handle, Id, Timeout);
-        {error, _} -> await(Handle, Id, infinity) % closed: the answer is on its way
+        {ok, [{timeout, Timeout}]} -> await(Handle, Ref, Timeout);
+        {error, _} -> await(Handle, Ref, infinity) % closed: the answer is on its way
     end;
-await(Handle, Id, Timeout) ->
+await(Handle, Ref, Timeout) ->
     receive
-        ?REPLY(Id, Result) -> Result
-    after wait(Timeout) ->
-        case gentcp_nif:cancel(Handle, Id) of
+        ?REPLY(Ref, Result) -> Result
+    after gentcp_time:wait(Timeout) ->
+        case gentcp_nif:cancel(Handle, Ref) of
             true ->
                 {error, timeout};
             false ->
                 receive
-                    ?REPLY(Id, Result) -> Result
+                    ?REPLY(Ref, Result) -> Result
                 end
         end
     end.
-
-%% inet takes a negative Timeout for infinity.
-wait(infinity) -> infinity;
-wait(Timeout) when Timeout < 0 -> infinity;
-wait(Timeout) -> min(Timeout, ?WAIT_MAX).
-
-deadline(infinity) ->
-    infinity;
-deadline(Timeout) when is_integer(Timeout), Timeout >= 0 ->
-    erlang:monotonic_time(millisecond) + Timeout;
-deadline(Timeout) ->
-    erlang:error(badarg, [Timeout]).
-
-left(infinity) -> infinity;
-left(Deadline) -> max(0, Deadline - erlang:monotonic_time(millisecond)).

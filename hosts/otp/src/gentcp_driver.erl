@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: Apache-2.0
 %% The process that owns the driver's port, and with it the poller of all sockets. If it ends, they are closed, and
-%% the next connect or listen starts another.
+%% the next connect or listen starts another. It needs no application: a socket may be the first thing in a node.
 -module(gentcp_driver).
 
 -behaviour(gen_server).
@@ -8,7 +8,8 @@
 -export([ensure/0, start_link/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
--define(DRIVER, "gentcp_nif").
+-record(state, {driver :: string(), port :: port()}).
+
 %% A port that stops may take a moment to let go of the poller's descriptor.
 -define(TRIES, 100).
 -define(PAUSE_MS, 10).
@@ -34,45 +35,56 @@ start_link() ->
             Result
     end.
 
-%% Whether its port is open, or gone for good with the process.
+%% Whether its port is open, or gone for good with the process. The port of another copy of the native code, whose
+%% module has been purged, knows nothing of this one's sockets: it has to make room.
 await(Pid) ->
-    try
-        gen_server:call(Pid, ready)
+    Driver = gentcp_nif:driver(),
+    Monitor = monitor(process, Pid),
+    try gen_server:call(Pid, ready) of
+        Driver ->
+            demonitor(Monitor, [flush]),
+            ok;
+        _Other ->
+            exit(Pid, shutdown),
+            receive
+                {'DOWN', Monitor, process, Pid, _} -> ensure()
+            end
     catch
-        exit:_ -> {error, closed}
+        exit:_ ->
+            demonitor(Monitor, [flush]),
+            {error, closed}
     end.
 
--spec init([]) -> {ok, port()} | {stop, term()}.
+-spec init([]) -> {ok, #state{}} | {stop, term()}.
 init([]) ->
     process_flag(trap_exit, true),
     %% Not a part of the application whose process came first: it would end with that.
     group_leader(whereis(init), self()),
-    case erl_ddll:load(gentcp_nif:directory(), ?DRIVER) of
-        ok -> open(?TRIES);
-        {error, Reason} -> {stop, {?DRIVER, erl_ddll:format_error(Reason)}}
-    end.
+    open(gentcp_nif:driver(), ?TRIES).
 
-open(Tries) ->
+open(Driver, Tries) ->
     try
-        {ok, open_port({spawn_driver, ?DRIVER}, [])}
+        {ok, #state{driver = Driver, port = open_port({spawn_driver, Driver}, [])}}
     catch
         error:_ when Tries > 1 ->
             timer:sleep(?PAUSE_MS),
-            open(Tries - 1);
+            open(Driver, Tries - 1);
         error:Reason ->
-            {stop, {?DRIVER, Reason}}
+            {stop, {Driver, Reason}}
     end.
 
--spec handle_call(ready, gen_server:from(), port()) -> {reply, ok, port()}.
-handle_call(ready, _From, Port) ->
-    {reply, ok, Port}.
+-spec handle_call(ready, gen_server:from(), #state{}) -> {reply, string(), #state{}}.
+handle_call(ready, _From, State) ->
+    {reply, State#state.driver, State}.
 
--spec handle_cast(term(), port()) -> {noreply, port()}.
-handle_cast(_Message, Port) ->
-    {noreply, Port}.
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast(_Message, State) ->
+    {noreply, State}.
 
--spec handle_info(term(), port()) -> {noreply, port()} | {stop, term(), port()}.
-handle_info({'EXIT', Port, Reason}, Port) ->
-    {stop, {port_closed, Reason}, Port};
-handle_info(_Message, Port) ->
-    {noreply, Port}.
+-spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
+handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
+    {stop, {port_closed, Reason}, State};
+handle_info({'EXIT', _From, shutdown}, State) ->
+    {stop, shutdown, State};
+handle_info(_Message, State) ->
+    {noreply, State}.

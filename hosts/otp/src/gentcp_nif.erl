@@ -1,18 +1,20 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The native functions. They return at once; where a result has to be waited for, they return the id of an operation,
-%% and {'$gentcp', Id, Result} comes as a message, unless cancel/2 says true. Handle is the third element of a socket.
+%% The native functions. They return at once. Those that may have to wait take a reference that was made for this call
+%% alone: if they return wait, {'$gentcp', Ref, Result} comes as a message, unless cancel/2 says true. Handle is the third
+%% element of a socket.
 -module(gentcp_nif).
 
--export([directory/0]).
--export([connect/3, listen/2, accept/1, recv/2, unrecv/2, send/2, sendv/2, shutdown/2, close/1, abort/1, cancel/2]).
+-export([directory/0, driver/0]).
+-export([connect/4, listen/2, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
+-export([shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
+-export([monitor/1, cancel_monitor/1, sockets/0]).
 
 -on_load(load/0).
 
--export_type([handle/0, id/0, http_line/0]).
+-export_type([handle/0, http_line/0]).
 
 -type handle() :: reference().
--type id() :: pos_integer().
 -type socket() :: {'$inet', gentcp, handle()}.
 -type error() :: {error, atom()}.
 %% As of erlang:decode_packet/3.
@@ -20,7 +22,7 @@
 -type name() :: {ok, {inet:ip_address(), inet:port_number()}} | error().
 
 -define(NAME, "gentcp_nif").
--define(INTERFACE, 2).      % of these functions to the native ones: the same number stands in nif.c
+-define(INTERFACE, 3).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
@@ -36,45 +38,59 @@ directory() ->
             Directory
     end.
 
-%% One address, IPv4 or IPv6. {wait, Socket, Id}: the message's result is ok or an error.
--spec connect(inet:ip_address(), inet:port_number(), list()) ->
-    {ok, socket()} | {wait, socket(), id()} | error() | no_driver.
-connect(_Address, _Port, _Options) ->
+%% The name of the driver: another one for another copy of the native code.
+-spec driver() -> string().
+driver() ->
+    ?NOT_LOADED.
+
+%% One address, IPv4 or IPv6. The message's result is ok or an error.
+-spec connect(inet:ip_address(), inet:port_number(), list(), reference()) ->
+    {ok | wait, socket()} | error() | no_driver.
+connect(_Address, _Port, _Options, _Ref) ->
     ?NOT_LOADED.
 
 -spec listen(inet:port_number(), list()) -> {ok, socket()} | error() | no_driver.
 listen(_Port, _Options) ->
     ?NOT_LOADED.
 
--spec accept(handle()) -> {ok, socket()} | error() | id().
-accept(_Listener) ->
+-spec accept(handle(), reference()) -> {ok, socket()} | error() | wait.
+accept(_Listener, _Ref) ->
     ?NOT_LOADED.
 
 %% {list, Binary}: the socket's mode is list. {Header, Binary}: option header. A line of http comes ready.
--spec recv(handle(), non_neg_integer()) ->
-    {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() | id().
-recv(_Handle, _Length) ->
+-spec recv(handle(), non_neg_integer(), reference()) ->
+    {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() | wait.
+recv(_Handle, _Length, _Ref) ->
     ?NOT_LOADED.
 
 -spec unrecv(handle(), iodata()) -> ok | error().
 unrecv(_Handle, _Data) ->
     ?NOT_LOADED.
 
-%% An iolist is copied, so it should be short. {wait, Id, Timeout}: Timeout is option send_timeout.
--spec send(handle(), iodata()) -> ok | error() | {wait, id(), timeout()}.
+%% wait: nothing was sent, because the send would have to wait; to do so takes a reference.
+-spec send(handle(), binary()) -> ok | error() | wait.
 send(_Handle, _Data) ->
     ?NOT_LOADED.
 
--spec sendv(handle(), [binary()]) -> ok | error() | {wait, id(), timeout()}.
+%% {wait, Timeout}: Timeout is option send_timeout.
+-spec send(handle(), binary(), reference()) -> ok | error() | {wait, timeout()}.
+send(_Handle, _Data, _Ref) ->
+    ?NOT_LOADED.
+
+-spec sendv(handle(), [binary()]) -> ok | error() | wait.
 sendv(_Handle, _Binaries) ->
+    ?NOT_LOADED.
+
+-spec sendv(handle(), [binary()], reference()) -> ok | error() | {wait, timeout()}.
+sendv(_Handle, _Binaries, _Ref) ->
     ?NOT_LOADED.
 
 -spec shutdown(handle(), read | write | read_write) -> ok | error().
 shutdown(_Handle, _How) ->
     ?NOT_LOADED.
 
--spec close(handle()) -> ok | id().
-close(_Handle) ->
+-spec close(handle(), reference()) -> ok | wait.
+close(_Handle, _Ref) ->
     ?NOT_LOADED.
 
 %% Closes without flushing.
@@ -83,8 +99,8 @@ abort(_Handle) ->
     ?NOT_LOADED.
 
 %% True: there will be no message; false: it has been sent.
--spec cancel(handle(), id()) -> boolean().
-cancel(_Handle, _Id) ->
+-spec cancel(handle(), reference()) -> boolean().
+cancel(_Handle, _Ref) ->
     ?NOT_LOADED.
 
 -spec setopts(handle(), list()) -> ok | error().
@@ -111,4 +127,19 @@ hand_over(_Handle, _NewOwner) ->
 %% The process is the owner, and has got these messages, in this order. After an error the caller has got them, again.
 -spec pass_on(handle(), pid(), [term()]) -> ok | error().
 pass_on(_Handle, _NewOwner, _Messages) ->
+    ?NOT_LOADED.
+
+%% {'DOWN', Monitor, socket, Socket, closed} comes when the socket is closed; nosock in its place if it is already.
+-spec monitor(handle()) -> reference() | error().
+monitor(_Handle) ->
+    ?NOT_LOADED.
+
+%% True: there will be no message; badarg: it is another process's monitor.
+-spec cancel_monitor(reference()) -> boolean().
+cancel_monitor(_Monitor) ->
+    ?NOT_LOADED.
+
+%% All that are open.
+-spec sockets() -> [socket()].
+sockets() ->
     ?NOT_LOADED.

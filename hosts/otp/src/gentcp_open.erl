@@ -1,0 +1,150 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% From an address, a port and options to a socket: connect, listen and fdopen.
+-module(gentcp_open).
+
+-export([connect/3, connect/4, listen/2]).
+-export([getserv/1, getaddrs/2]).
+
+-type address() :: inet:socket_address() | inet:hostname().
+-type result() :: {ok, gentcp:socket()} | {error, gentcp:reason()}.
+
+-define(SOCKET(Handle), {'$inet', gentcp, Handle}).
+-define(REPLY(Ref, Result), {'$gentcp', Ref, Result}).
+-define(IS_PORT(Port), is_integer(Port), Port >= 0, Port =< 65535).
+
+-spec listen(inet:port_number() | atom(), list()) -> result().
+listen(Port, Options0) ->
+    Options = with_defaults(inet_default_listen_options, Options0),
+    case getserv(Port) of
+        {ok, Number} when ?IS_PORT(Number) ->
+            opened(with_driver(fun() -> gentcp_nif:listen(Number, Options) end));
+        {ok, _} ->
+            exit(badarg);
+        {error, _} = Error ->
+            opened(Error)
+    end.
+
+%% A map, as socket:sockaddr_in().
+-spec connect(socket:sockaddr_in() | socket:sockaddr_in6(), list(), timeout() | default) -> result().
+connect(#{family := Family, addr := Address, port := Port}, Options, Timeout) when Family =:= inet; Family =:= inet6 ->
+    connect(Address, Port, [Family | Options], Timeout).
+
+%% default: what option timeout says.
+-spec connect(address(), inet:port_number() | atom(), list(), timeout() | default) -> result().
+connect(Address, Port, Options, default) ->
+    connect(Address, Port, Options, option_timeout(Options, infinity));
+connect(Address, Port, Options0, Timeout) when Timeout =:= infinity; is_integer(Timeout), Timeout >= 0 ->
+    Options = with_defaults(inet_default_connect_options, Options0),
+    Deadline = gentcp_time:deadline(Timeout),
+    case getserv(Port) of
+        {ok, Number} when ?IS_PORT(Number) ->
+            case getaddrs(Address, family(Address, Options), Timeout) of
+                {ok, IPs} -> opened(connect_any(IPs, Number, Options, Deadline, {error, einval}));
+                {error, _} = Error -> opened(Error)
+            end;
+        {ok, Number} ->
+            exit({function_clause, [{gentcp, connect, [Address, Number, Options, Timeout], []}]});
+        {error, _} = Error ->
+            opened(Error)
+    end;
+connect(_Address, _Port, _Options, Timeout) ->
+    erlang:error(badarg, [Timeout]).
+
+%% The last one counts. The list is checked elsewhere, so anything may be in it.
+option_timeout([{timeout, T} | Options], _) when is_integer(T), T >= 0; T =:= infinity -> option_timeout(Options, T);
+option_timeout([_ | Options], T) -> option_timeout(Options, T);
+option_timeout(_, T) -> T.
+
+%% As inet does: kernel's parameter, whose active doesn't count.
+with_defaults(Parameter, Options) ->
+    case application:get_env(kernel, Parameter) of
+        {ok, List} when is_list(List) -> lists:keydelete(active, 1, List) ++ Options;
+        {ok, {active, _}} -> Options;
+        {ok, Option} -> [Option | Options];
+        undefined -> Options
+    end.
+
+opened({error, Reason}) when Reason =:= badarg; Reason =:= einval -> exit(badarg);
+opened(Result) -> Result.
+
+%% The first address that takes the connection.
+connect_any([IP | IPs], Port, Options, Deadline, _) ->
+    case connect_one(IP, Port, Options, gentcp_time:left(Deadline)) of
+        {error, Reason} = Error when Reason =/= badarg, Reason =/= einval, Reason =/= timeout ->
+            connect_any(IPs, Port, Options, Deadline, Error);
+        Result ->
+            Result
+    end;
+connect_any([], _Port, _Options, _Deadline, Error) ->
+    Error.
+
+connect_one(IP, Port, Options, Timeout) ->
+    Ref = make_ref(),
+    case with_driver(fun() -> gentcp_nif:connect(IP, Port, Options, Ref) end) of
+        {ok, Socket} when Timeout =/= 0 ->
+            {ok, Socket};
+        {ok, Socket} ->
+            too_late(Socket);
+        {wait, Socket} ->
+            connected(Socket, Ref, Timeout);
+        {error, _} = Error ->
+            Error
+    end.
+
+connected(Socket, Ref, Timeout) ->
+    receive
+        ?REPLY(Ref, ok) when Timeout =/= 0 -> {ok, Socket};
+        ?REPLY(Ref, {error, Reason}) when Timeout =/= 0, Reason =/= timeout -> {error, Reason};
+        ?REPLY(Ref, _) -> too_late(Socket) % {error, timeout} from the system, too
+    after gentcp_time:wait(Timeout) ->
+        Result = too_late(Socket),
+        receive
+            ?REPLY(Ref, _) -> Result
+        end
+    end.
+
+too_late(?SOCKET(Handle) = Socket) ->
+    ok = gentcp_nif:abort(Handle),
+    ok = gentcp:close(Socket),
+    {error, timeout}.
+
+%% A driver may end at any moment, so that there is none although it has just been started: once more is enough to
+%% get past the start of the first.
+with_driver(Open) ->
+    case Open() of
+        no_driver ->
+            case gentcp_driver:ensure() of
+                ok -> still(Open());
+                {error, _} -> {error, system_limit}
+            end;
+        Result ->
+            Result
+    end.
+
+still(no_driver) -> {error, closed};
+still(Result) -> Result.
+
+%% ---- ports and addresses ----
+
+-spec getserv(integer() | atom()) -> {ok, integer()} | {error, gentcp:reason()}.
+getserv(Port) when is_integer(Port) -> {ok, Port};
+getserv(Name) when is_atom(Name) -> inet:getservbyname(Name, tcp).
+
+-spec getaddrs(address(), timeout()) -> {ok, [inet:ip_address()]} | {error, gentcp:reason()}.
+getaddrs(Address, Timeout) ->
+    getaddrs(Address, family(Address, []), Timeout).
+
+%% IPv6 if an option or an address says so. The list is checked elsewhere, so anything may be in it.
+family(_Address, [inet | _]) -> inet;
+family(_Address, [inet6 | _]) -> inet6;
+family(_Address, [{Option, IP} | _]) when Option =:= ip orelse Option =:= ifaddr, tuple_size(IP) =:= 8 -> inet6;
+family(Address, [_ | Options]) -> family(Address, Options);
+family(Address, _) when tuple_size(Address) =:= 8 -> inet6;
+family(_Address, _) -> inet.
+
+getaddrs(any, inet, _) -> {ok, [{0, 0, 0, 0}]};
+getaddrs(any, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 0}]};
+getaddrs(loopback, inet, _) -> {ok, [{127, 0, 0, 1}]};
+getaddrs(loopback, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 1}]};
+getaddrs(Address, Family, Timeout) when is_tuple(Address); Timeout =:= infinity -> inet:getaddrs(Address, Family);
+getaddrs(Address, Family, Timeout) -> inet:getaddrs(Address, Family, Timeout).
