@@ -145,6 +145,7 @@ static void no_memory_for_the_queue_refuses_a_packet_whole_or_ends_the_stream(vo
 int main(void) {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(senders_wait_at_the_high_and_go_on_at_the_low_watermark),
+        ENGINE_TEST(a_send_without_an_op_does_nothing_where_it_would_wait),
         ENGINE_TEST(a_cancelled_send_leaves_its_bytes_queued),
         ENGINE_TEST(close_flushes_the_queue_before_it_answers),
         ENGINE_TEST(close_gives_up_after_the_linger_time),
