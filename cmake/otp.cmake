@@ -20,5 +20,15 @@ else()
     target_link_libraries(gentcp_nif PRIVATE gentcp_flags Threads::Threads)
     # The driver's callbacks and thread-specific destructors may run after the module was purged.
     target_link_options(gentcp_nif PRIVATE -Wl,-z,nodelete)
+    # What gentcp:take_over/0 loads. Not in ebin, because it has the name of a module of kernel's.
+    find_program(GENTCP_ERLC erlc)
+    set(stand_in ${GENTCP_PRIV}/gen_tcp_socket.beam)
+    add_custom_command(
+        OUTPUT ${stand_in}
+        COMMAND ${GENTCP_ERLC} +debug_info -Werror -o ${GENTCP_PRIV} hosts/otp/take_over/gen_tcp_socket.erl
+        DEPENDS hosts/otp/take_over/gen_tcp_socket.erl
+        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    add_custom_target(gentcp_stand_in DEPENDS ${stand_in})
+    add_dependencies(gentcp_nif gentcp_stand_in)
     message(STATUS "OTP host: target gentcp_nif, ${GENTCP_ERL_INCLUDE}")
 endif()

@@ -40,6 +40,7 @@ set(host_otp_sources
     hosts/otp/driver.c
     hosts/otp/host.c
     hosts/otp/http.c
+    hosts/otp/inspect.c
     hosts/otp/monitor.c
     hosts/otp/nif.c
     hosts/otp/terms.c)

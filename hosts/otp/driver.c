@@ -27,6 +27,7 @@ static gt_lock lock = PTHREAD_MUTEX_INITIALIZER;
 static otp_poller *running;
 static otp_poller *ending; /* stopped, and the emulator may still look at its descriptor; one at a time */
 static gt_poller_user user;
+static otp_totals totals; /* of closed sockets */
 
 static void *allocate(size_t size) {
     return enif_alloc(size);
@@ -95,9 +96,25 @@ static void unlink_socket(otp_socket *s) {
 }
 
 void otp_poller_delist(otp_socket *s) {
+    const gt_counters *counters = &s->socket.counters;
+
     gt_lock_take(&lock);
     unlink_socket(s);
+    totals.sockets++;
+    totals.recv_oct += counters->recv_oct;
+    totals.recv_cnt += counters->recv_cnt;
+    totals.send_oct += counters->send_oct;
+    totals.send_cnt += counters->send_cnt;
     gt_lock_drop(&lock);
+}
+
+otp_totals otp_poller_totals(void) {
+    otp_totals copy;
+
+    gt_lock_take(&lock);
+    copy = totals;
+    gt_lock_drop(&lock);
+    return copy;
 }
 
 size_t otp_poller_list(otp_socket **out, size_t room) {
@@ -126,6 +143,24 @@ static otp_socket *next_to_close(otp_poller *p) {
     }
     gt_lock_drop(&lock);
     return s;
+}
+
+static void close_all(otp_poller *p) {
+    otp_socket *s;
+
+    while ((s = next_to_close(p)) != NULL) {
+        gt_abort(&s->socket);
+        enif_release_resource(s);
+    }
+}
+
+void otp_poller_close_all(void) {
+    otp_poller *p = otp_poller_take();
+
+    if (p == NULL)
+        return;
+    close_all(p);
+    otp_poller_drop(p);
 }
 
 static int init(void) {
@@ -179,17 +214,13 @@ static void ready_input(ErlDrvData data, ErlDrvEvent event) {
 
 static void stop(ErlDrvData data) {
     otp_poller *p = (otp_poller *)data;
-    otp_socket *s;
 
     gt_lock_take(&lock);
     running = NULL;
     ending = p;
     p->stopped = true;
     gt_lock_drop(&lock);
-    while ((s = next_to_close(p)) != NULL) {
-        gt_abort(&s->socket);
-        enif_release_resource(s);
-    }
+    close_all(p);
     (void)driver_select(p->port, (ErlDrvEvent)(intptr_t)p->fd, ERL_DRV_READ | ERL_DRV_USE, 0);
 }
 

@@ -8,7 +8,6 @@
 enum {
     BYTES_A_PERCENT = 32 * 1024, /* copied in a hundredth of a time slice, roughly */
     BYTES_A_MESSAGE = 1024,      /* to send one takes as long as to copy this */
-    SOCKETS_MORE = 1000,         /* that may be opened between counting and listing them */
 };
 
 typedef const ERL_NIF_TERM *arguments;
@@ -389,24 +388,30 @@ static ERL_NIF_TERM nif_cancel_monitor(ErlNifEnv *env, int argc, arguments argv)
     return cancelled < 0 ? enif_make_badarg(env) : otp_bool(cancelled != 0);
 }
 
-/* All open sockets, a moment ago. */
-static ERL_NIF_TERM nif_sockets(ErlNifEnv *env, int argc, arguments argv) {
-    ERL_NIF_TERM list = enif_make_list(env, 0);
-    size_t room = otp_poller_list(NULL, 0) + SOCKETS_MORE;
-    otp_socket **sockets = enif_alloc(room * sizeof(otp_socket *));
-    size_t count;
+static ERL_NIF_TERM nif_getstat(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
 
     (void)argc;
+    return s != NULL ? otp_getstat(env, s) : enif_make_badarg(env);
+}
+
+static ERL_NIF_TERM nif_info(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+
+    (void)argc;
+    return s != NULL ? otp_info(env, s) : enif_make_badarg(env);
+}
+
+static ERL_NIF_TERM nif_totals(ErlNifEnv *env, int argc, arguments argv) {
+    (void)argc;
     (void)argv;
-    if (sockets == NULL)
-        return list;
-    count = otp_poller_list(sockets, room);
-    for (size_t i = 0; i < count && i < room; i++) {
-        list = enif_make_list_cell(env, otp_socket_term(env, sockets[i]), list);
-        enif_release_resource(sockets[i]);
-    }
-    enif_free(sockets);
-    return list;
+    return otp_totals_term(env);
+}
+
+static ERL_NIF_TERM nif_sockets(ErlNifEnv *env, int argc, arguments argv) {
+    (void)argc;
+    (void)argv;
+    return otp_sockets(env);
 }
 
 /* ---- the library ---- */
@@ -444,19 +449,20 @@ static int open_types(ErlNifEnv *env) {
 static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info) {
     if (!fits(env, info) || !otp_data_start() || open_types(env) != 0)
         return -1;
-    *data = &instance;
     otp_terms_start(env);
     otp_http_start(env);
+    *data = &instance;
+    otp_poller_close_all(); /* those of a module that was purged, which nobody can call for any more */
     return 0;
 }
 
 /* New Erlang code, and the native code that is there: sockets and poller go on. Another copy of the native code would
  * know nothing of them, and the driver would still be the first one's: it is refused, and the old module goes on. */
 static int upgrade(ErlNifEnv *env, void **data, void **old_data, ERL_NIF_TERM info) {
-    if (*old_data != &instance || !fits(env, info))
+    if (*old_data != &instance || !fits(env, info) || open_types(env) != 0)
         return -1;
     *data = &instance;
-    return open_types(env);
+    return 0;
 }
 
 static ErlNifFunc functions[] = {
@@ -480,6 +486,9 @@ static ErlNifFunc functions[] = {
     {"peername", 1, nif_peername, 0},
     {"hand_over", 2, nif_hand_over, 0},
     {"pass_on", 3, nif_pass_on, 0},
+    {"getstat", 1, nif_getstat, 0},
+    {"info", 1, nif_info, 0},
+    {"totals", 0, nif_totals, 0},
     {"monitor", 1, nif_monitor, 0},
     {"cancel_monitor", 1, nif_cancel_monitor, 0},
     {"sockets", 0, nif_sockets, ERL_NIF_DIRTY_JOB_CPU_BOUND},

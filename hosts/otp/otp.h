@@ -31,9 +31,18 @@ bool otp_poller_stopped(otp_poller *poller);
 
 typedef struct otp_socket otp_socket;
 
-/* The open sockets. They are closed when the port stops. Any lock may be held. */
+/* The open sockets. They are closed when the port stops. Any lock may be held; delist: the socket's is. */
 void otp_poller_enlist(otp_socket *socket);
 void otp_poller_delist(otp_socket *socket);
+
+/* What has gone through the sockets that are closed by now: see gt_stats. */
+typedef struct otp_totals {
+    uint64_t sockets, recv_oct, recv_cnt, send_oct, send_cnt;
+} otp_totals;
+
+otp_totals otp_poller_totals(void);
+/* Closes all of them, without flushing. */
+void otp_poller_close_all(void);
 /* All of them, each with a reference: at most `room`; returns how many there are. */
 size_t otp_poller_list(otp_socket **out, size_t room);
 
@@ -149,6 +158,13 @@ ERL_NIF_TERM otp_monitor_new(ErlNifEnv *env, otp_socket *socket);
 int otp_monitor_cancel(ErlNifEnv *env, ERL_NIF_TERM reference);
 /* The socket is closed: tells them all. With its lock held. */
 void otp_monitors_down(otp_socket *socket);
+
+/* ---- inspect.c: what can be known of sockets ---- */
+
+ERL_NIF_TERM otp_getstat(ErlNifEnv *env, otp_socket *socket); /* {ok, all that inet:stats() names}, or an error */
+ERL_NIF_TERM otp_info(ErlNifEnv *env, otp_socket *socket);    /* a map, of gentcp_nif:info/1 */
+ERL_NIF_TERM otp_sockets(ErlNifEnv *env);                     /* a list of all that are open; takes its time */
+ERL_NIF_TERM otp_totals_term(ErlNifEnv *env);                 /* a map, of gentcp_nif:totals/0 */
 
 /* ---- http.c: terms of http lines ---- */
 

@@ -10,15 +10,18 @@
 
 -export([all/0, suite/0]).
 %% Called on another node.
--export([upgrade/0, refuse/1]).
+-export([upgrade/0, refuse/1, refuse_number/1, purge/1]).
 -export([
     many_connections_echo/1,
     sockets_live_without_references/1,
     nothing_is_left/1,
     drivers_end_closes_and_the_next_call_starts_another/1,
     the_application_takes_over_the_driver/1,
+    the_application_flushes_before_it_stops/1,
     new_erlang_code_keeps_the_sockets/1,
-    new_native_code_is_refused/1
+    new_native_code_is_refused/1,
+    another_interface_is_refused/1,
+    purged_native_code_makes_room/1
 ]).
 
 -define(WAIT, 5000).
@@ -28,7 +31,7 @@ suite() ->
     [{timetrap, {seconds, 60}}].
 
 all() ->
-    [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info, Name =/= refuse].
+    [Name || {Name, 1} <- ?MODULE:module_info(exports), not lists:member(Name, [module_info, refuse, refuse_number, purge])].
 
 %% ---- many ----
 
@@ -171,6 +174,28 @@ the_application_takes_over_the_driver(_) ->
     {C3, S3} = pair([]),
     close([C3, S3]).
 
+the_application_flushes_before_it_stops(_) ->
+    ok = application:start(gentcp),
+    Data = rand:bytes(3000000),
+    {ok, L} = gen_tcp:listen(0, [binary, {active, false}]),
+    {ok, Port} = inet:port(L),
+    [Open, Closed] = [
+        begin
+            {ok, C} = gentcp:connect(?LOCAL, Port, [{active, false}, {sndbuf, 10000}]),
+            {ok, S} = gen_tcp:accept(L),
+            ok = gentcp:send(C, Data),
+            {C, S}
+        end
+     || _ <- [1, 2]
+    ],
+    Closer = spawn_link(fun() -> gentcp:close(element(1, Closed)) end),
+    await_blocked(Closer),
+    Stopper = spawn_link(fun() -> application:stop(gentcp) end),
+    [?assertEqual({ok, Data}, gen_tcp:recv(S, byte_size(Data), ?WAIT)) || {_, S} <- [Open, Closed]],
+    until(fun() -> not is_process_alive(Stopper) end),
+    [?assertEqual({error, closed}, gen_tcp:recv(S, 0, ?WAIT)) || {_, S} <- [Open, Closed]],
+    ok = gen_tcp:close(L).
+
 %% ---- upgrades ----
 
 new_erlang_code_keeps_the_sockets(Config) ->
@@ -211,6 +236,62 @@ refuse(OtherEbin) ->
     {C2, S2} = pair([]),
     close([C, S, C2, S2]),
     ok.
+
+another_interface_is_refused(Config) ->
+    with_node(Config, fun(Call, Other) -> ?assertEqual(ok, Call(refuse_number, [Other])) end).
+
+%% Erlang code that expects other native functions than those in memory.
+refuse_number(_) ->
+    {C, S} = pair([binary, {active, false}]),
+    {ok, {_, [{abstract_code, {_, Forms}}]}} = beam_lib:chunks(code:which(gentcp_nif), [abstract_code]),
+    {ok, gentcp_nif, Beam} = compile:forms([next_interface(Form) || Form <- Forms]),
+    {error, on_load_failure} = code:load_binary(gentcp_nif, code:which(gentcp_nif), Beam),
+    ok = gentcp:send(C, "x"),
+    {ok, <<"x">>} = gentcp:recv(S, 1, ?WAIT),
+    close([C, S]),
+    ok.
+
+next_interface({function, _, load, 0, _} = Load) ->
+    erl_syntax:revert(
+        erl_syntax_lib:map(
+            fun(Node) ->
+                case erl_syntax:type(Node) of
+                    integer -> erl_syntax:integer(erl_syntax:integer_value(Node) + 1);
+                    _ -> Node
+                end
+            end,
+            Load
+        )
+    );
+next_interface(Form) ->
+    Form.
+
+purged_native_code_makes_room(Config) ->
+    with_node(Config, fun(Call, Other) -> ?assertEqual(ok, Call(purge, [Other])) end).
+
+%% Sockets don't outlive the native code that made them; after it comes the same, or another copy.
+purge(OtherEbin) ->
+    First = gentcp_nif:driver(),
+    replace_native_code(),
+    First = gentcp_nif:driver(),
+    true = code:add_patha(OtherEbin),
+    replace_native_code(),
+    true = First =/= gentcp_nif:driver(),
+    ok.
+
+replace_native_code() ->
+    {C, S} = pair([binary, {active, false}]),
+    Waiting = spawn_recv(S),
+    await_blocked(Waiting),
+    ok = gentcp:setopts(C, [{active, true}]),
+    true = code:delete(gentcp_nif),
+    _ = code:purge(gentcp_nif),
+    ?assertError(badarg, gentcp:send(C, "x")),
+    {C2, S2} = pair([binary, {active, false}]),
+    [{tcp_closed, C}, {Waiting, {error, closed}}] = [next(), next()],
+    ok = gentcp:send(C2, "x"),
+    {ok, <<"x">>} = gentcp:recv(S2, 1, ?WAIT),
+    close([C2, S2]).
 
 %% A node with an application of its own, and where there is another.
 with_node(Config, Fun) ->

@@ -7,8 +7,12 @@
 -export([listen/2, accept/1, accept/2, connect/2, connect/3, connect/4]).
 -export([send/2, recv/2, recv/3, unrecv/2, shutdown/2, close/1, controlling_process/2]).
 %% inet
--export([setopts/2, getopts/2, port/1, sockname/1, socknames/1, peername/1]).
--export([monitor/1, cancel_monitor/1, socket_to_list/1]).
+-export([setopts/2, getopts/2, getstat/1, getstat/2, port/1, sockname/1, socknames/1, peername/1]).
+-export([monitor/1, cancel_monitor/1, info/1, socket_to_list/1, which_packet_type/1]).
+%% About all of them.
+-export([i/0, info/0]).
+%% All of gen_tcp's sockets in this node.
+-export([take_over/0, give_back/0]).
 %% What gen_tcp calls with {tcp_module, gentcp}.
 -export([getserv/1, getaddrs/1, getaddrs/2]).
 
@@ -215,14 +219,35 @@ getserv(Port) ->
 
 -spec getaddrs(address()) -> {ok, [inet:ip_address()]} | {error, reason()}.
 getaddrs(Address) ->
-    gentcp_open:getaddrs(Address, infinity).
+    gentcp_open:getaddrs(Address, [], infinity).
 
 %% Timer: of inet:start_timer/1.
 -spec getaddrs(address(), false | reference()) -> {ok, [inet:ip_address()]} | {error, reason()}.
 getaddrs(Address, Timer) ->
-    gentcp_open:getaddrs(Address, inet:timeout(Timer)).
+    gentcp_open:getaddrs(Address, [], inet:timeout(Timer)).
 
 %% ---- looking at sockets ----
+
+-spec getstat(socket()) -> {ok, [{inet:stat_option(), non_neg_integer()}]} | {error, reason()}.
+getstat(?SOCKET(Handle)) ->
+    gentcp_nif:getstat(Handle).
+
+-spec getstat(socket(), [inet:stat_option()]) -> {ok, [{inet:stat_option(), non_neg_integer()}]} | {error, reason()}.
+getstat(?SOCKET(Handle), Names) when is_list(Names) ->
+    case gentcp_nif:getstat(Handle) of
+        {ok, All} -> chosen(Names, maps:from_list(All), []);
+        {error, _} = Error -> Error
+    end.
+
+chosen([Name | Names], All, Found) ->
+    case All of
+        #{Name := Value} -> chosen(Names, All, [{Name, Value} | Found]);
+        #{} -> {error, einval}
+    end;
+chosen([], _All, Found) ->
+    {ok, lists:reverse(Found)};
+chosen(_, _All, _Found) ->
+    {error, einval}.
 
 -spec monitor(socket()) -> reference().
 monitor(?SOCKET(Handle)) ->
@@ -235,10 +260,46 @@ monitor(?SOCKET(Handle)) ->
 cancel_monitor(Monitor) when is_reference(Monitor) ->
     gentcp_nif:cancel_monitor(Monitor).
 
+%% See docs/otp.md. #{states := [closed]}: closed.
+-spec info(socket()) -> map().
+info(?SOCKET(_) = Socket) ->
+    gentcp_info:socket(Socket).
+
+%% See docs/otp.md.
+-spec info() -> map().
+info() ->
+    gentcp_info:engine().
+
+%% Prints a table of all sockets, as inet:i() does.
+-spec i() -> ok.
+i() ->
+    gentcp_info:print().
+
+%% For inet:i/2.
+-spec which_packet_type(socket()) -> {ok, atom()} | error.
+which_packet_type(Socket) ->
+    case getopts(Socket, [packet]) of
+        {ok, [{packet, 0}]} -> {ok, raw};
+        {ok, [{packet, Type}]} when is_atom(Type) -> {ok, Type};
+        {ok, [{packet, Size}]} -> {ok, list_to_atom(integer_to_list(Size))};
+        {error, _} -> error
+    end.
+
 -spec socket_to_list(socket()) -> string().
 socket_to_list(?SOCKET(Handle)) ->
     "#Ref" ++ Id = ref_to_list(Handle),
     "#GentcpSocket" ++ Id.
+
+%% ---- ways in ----
+
+%% From now on every socket that gen_tcp opens is one of these: see docs/otp.md.
+-spec take_over() -> ok | {error, term()}.
+take_over() ->
+    gentcp_take_over:take_over().
+
+-spec give_back() -> ok | {error, term()}.
+give_back() ->
+    gentcp_take_over:give_back().
 
 %% ---- waiting ----
 

@@ -8,7 +8,7 @@
 -export([connect/4, listen/2, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
 -export([shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
--export([monitor/1, cancel_monitor/1, sockets/0]).
+-export([getstat/1, info/1, monitor/1, cancel_monitor/1, sockets/0, totals/0]).
 
 -on_load(load/0).
 
@@ -129,6 +129,23 @@ hand_over(_Handle, _NewOwner) ->
 pass_on(_Handle, _NewOwner, _Messages) ->
     ?NOT_LOADED.
 
+-spec getstat(handle()) -> {ok, [{inet:stat_option(), non_neg_integer()}]} | error().
+getstat(_Handle) ->
+    ?NOT_LOADED.
+
+%% Queues: bytes that were received and not asked for, and that are to be sent. readers, writers: how many callers wait.
+-spec info(handle()) ->
+    #{
+        state := connecting | connected | listening | ended | closing | closed,
+        owner := pid() | undefined,
+        recv_queue := non_neg_integer(),
+        send_queue := non_neg_integer(),
+        readers := non_neg_integer(),
+        writers := non_neg_integer()
+    }.
+info(_Handle) ->
+    ?NOT_LOADED.
+
 %% {'DOWN', Monitor, socket, Socket, closed} comes when the socket is closed; nosock in its place if it is already.
 -spec monitor(handle()) -> reference() | error().
 monitor(_Handle) ->
@@ -142,4 +159,9 @@ cancel_monitor(_Monitor) ->
 %% All that are open.
 -spec sockets() -> [socket()].
 sockets() ->
+    ?NOT_LOADED.
+
+%% Of those that are closed.
+-spec totals() -> #{sockets | recv_oct | recv_cnt | send_oct | send_cnt => non_neg_integer()}.
+totals() ->
     ?NOT_LOADED.

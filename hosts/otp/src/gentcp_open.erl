@@ -3,7 +3,7 @@
 -module(gentcp_open).
 
 -export([connect/3, connect/4, listen/2]).
--export([getserv/1, getaddrs/2]).
+-export([getserv/1, getaddrs/3]).
 
 -type address() :: inet:socket_address() | inet:hostname().
 -type result() :: {ok, gentcp:socket()} | {error, gentcp:reason()}.
@@ -38,7 +38,7 @@ connect(Address, Port, Options0, Timeout) when Timeout =:= infinity; is_integer(
     Deadline = gentcp_time:deadline(Timeout),
     case getserv(Port) of
         {ok, Number} when ?IS_PORT(Number) ->
-            case getaddrs(Address, family(Address, Options), Timeout) of
+            case getaddrs(Address, Options, Timeout) of
                 {ok, IPs} -> opened(connect_any(IPs, Number, Options, Deadline, {error, einval}));
                 {error, _} = Error -> opened(Error)
             end;
@@ -130,21 +130,25 @@ still(Result) -> Result.
 getserv(Port) when is_integer(Port) -> {ok, Port};
 getserv(Name) when is_atom(Name) -> inet:getservbyname(Name, tcp).
 
--spec getaddrs(address(), timeout()) -> {ok, [inet:ip_address()]} | {error, gentcp:reason()}.
-getaddrs(Address, Timeout) ->
-    getaddrs(Address, family(Address, []), Timeout).
+%% Of the family that the options name.
+-spec getaddrs(address(), list(), timeout()) -> {ok, [inet:socket_address()]} | {error, gentcp:reason()}.
+getaddrs(Address, Options, Timeout) ->
+    lookup(Address, family(Address, Options), Timeout).
 
-%% IPv6 if an option or an address says so. The list is checked elsewhere, so anything may be in it.
-family(_Address, [inet | _]) -> inet;
-family(_Address, [inet6 | _]) -> inet6;
+%% inet, unless an option or an address says otherwise. The list is checked elsewhere, so anything may be in it.
+family(_Address, [Family | _]) when Family =:= inet; Family =:= inet6; Family =:= local -> Family;
 family(_Address, [{Option, IP} | _]) when Option =:= ip orelse Option =:= ifaddr, tuple_size(IP) =:= 8 -> inet6;
+family(_Address, [{Option, {local, _}} | _]) when Option =:= ip; Option =:= ifaddr -> local;
+family(_Address, [{ifaddr, #{family := Family}} | _]) -> Family;
 family(Address, [_ | Options]) -> family(Address, Options);
+family({local, _}, _) -> local;
 family(Address, _) when tuple_size(Address) =:= 8 -> inet6;
 family(_Address, _) -> inet.
 
-getaddrs(any, inet, _) -> {ok, [{0, 0, 0, 0}]};
-getaddrs(any, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 0}]};
-getaddrs(loopback, inet, _) -> {ok, [{127, 0, 0, 1}]};
-getaddrs(loopback, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 1}]};
-getaddrs(Address, Family, Timeout) when is_tuple(Address); Timeout =:= infinity -> inet:getaddrs(Address, Family);
-getaddrs(Address, Family, Timeout) -> inet:getaddrs(Address, Family, Timeout).
+lookup({local, _} = Address, local, _) -> {ok, [Address]};
+lookup(any, inet, _) -> {ok, [{0, 0, 0, 0}]};
+lookup(any, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 0}]};
+lookup(loopback, inet, _) -> {ok, [{127, 0, 0, 1}]};
+lookup(loopback, inet6, _) -> {ok, [{0, 0, 0, 0, 0, 0, 0, 1}]};
+lookup(Address, Family, Timeout) when is_tuple(Address); Timeout =:= infinity -> inet:getaddrs(Address, Family);
+lookup(Address, Family, Timeout) -> inet:getaddrs(Address, Family, Timeout).
