@@ -16,7 +16,7 @@ SECONDS ?= 60
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    fuzz coverage install clean
+    fuzz coverage bench-servers bench-quick bench install clean
 
 help:
 	@echo 'make run               see it work'
@@ -29,6 +29,8 @@ help:
 	@echo 'make check-otp-asan    the OTP tests with address and undefined-behaviour sanitizer'
 	@echo 'make valgrind          the C tests under valgrind'
 	@echo 'make coverage          which lines of the C side its tests run'
+	@echo 'make bench-quick       gentcp beside OTP, raw epoll and libuv: the headline, in two minutes'
+	@echo 'make bench             the same, every case, for hours; CASE="part of a name" for some of them'
 	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
 	@echo 'make deps              install what all of these need (Debian)'
 	@echo 'make clean'
@@ -114,6 +116,19 @@ fuzz:
 	    -DGENTCP_SANITIZE=fuzzer-no-link,address,undefined
 	$(build) build/fuzzers -j $(JOBS) -t fuzz_framing -t fuzz_http -t fuzz_options -t fuzz_socket
 	fuzz/run build/fuzzers $(SECONDS)
+
+bench-servers:
+	@tools/deps bench
+	$(configure) -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	$(build) build -j $(JOBS) -t bench_servers -t gentcp_tool
+	rebar3 compile
+	erlc -o build/bench bench/bench_server.erl
+
+bench-quick: bench-servers
+	bench/run --quick
+
+bench: bench-servers
+	bench/run $(if $(CASE),--case '$(CASE)')
 
 install:
 	@tools/deps build

@@ -10,7 +10,7 @@ if(NOT TARGET PkgConfig::JANSSON)
 endif()
 
 add_executable(gentcp_tool
-    tools/gentcp/main.c tools/gentcp/talk.c tools/gentcp/load.c tools/gentcp/load_worker.c
+    tools/gentcp/main.c tools/gentcp/talk.c tools/gentcp/load.c tools/gentcp/load_worker.c tools/gentcp/load_usage.c
     tools/gentcp/socket_arguments.c tools/gentcp/display.c tools/gentcp/histogram.c)
 set_target_properties(gentcp_tool PROPERTIES OUTPUT_NAME gentcp RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tool)
 target_compile_definitions(gentcp_tool PRIVATE GENTCP_VERSION="${PROJECT_VERSION}")

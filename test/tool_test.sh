@@ -155,6 +155,25 @@ load_counts_what_comes_back() {
     done
 }
 
+load_has_other_kinds() {
+    listen || return
+    gentcp load -q -k upload -s 1000 -d 0.2 --json "$work/report" 127.0.0.1 "$port" >"$work/text" && ended 0 || return
+    at_least "$(number messages)" 10 && at_least "$(wc -c <"$work/heard")" $(($(number messages) * 1000)) || return
+    input=/dev/zero listen || return
+    gentcp load -q -k download -s 1000 -d 0.2 --json "$work/report" 127.0.0.1 "$port" >"$work/text" || return
+    at_least "$(number messages)" 10 && ended 1 || return # it couldn't send all of /dev/zero
+    listen --echo || return
+    gentcp load -q -k connect -c 2 -d 0.2 --json "$work/report" 127.0.0.1 "$port" >"$work/text" || return
+    at_least "$(number messages)" 3 && at_least "$(number p50)" 1 && interrupted
+}
+
+load_tells_what_the_server_uses() {
+    listen --echo || return
+    gentcp load -q -d 0.3 --pid $server --json "$work/report" 127.0.0.1 "$port" >"$work/text" || return
+    at_least "$(number server_cpu_us_per_message)" 0.5 && at_least 500 "$(number server_cpu_us_per_message)" &&
+        at_least "$(number server_context_switches_per_message)" 0.1 && grep -q 'us of CPU' "$work/text" && interrupted
+}
+
 load_keeps_its_rate() {
     listen --echo || return
     gentcp load -c 3 -d 1 -r 500 --json "$work/report" 127.0.0.1 "$port" >"$work/text" || return
@@ -199,8 +218,8 @@ for poller in epoll poll; do
     for name in echo_returns_the_standard_input every_active_mode_receives_everything \
         lines_are_packets_where_a_header_counts what_is_no_text_is_dumped http_is_shown_as_what_it_says \
         options_go_by_name bad_arguments_are_refused failures_are_told an_interruption_ends_a_talk \
-        load_counts_what_comes_back load_keeps_its_rate load_reports_when_it_is_interrupted \
-        load_says_that_the_server_has_gone; do
+        load_counts_what_comes_back load_has_other_kinds load_tells_what_the_server_uses \
+        load_keeps_its_rate load_reports_when_it_is_interrupted load_says_that_the_server_has_gone; do
         check $name ", $poller"
     done
 done

@@ -5,9 +5,11 @@
  * are due, and the time to the reply counts from there, whenever the message could be sent: a server that stalls is not
  * spared the requests that it would have got meanwhile. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tools/gentcp/load.h"
 
@@ -35,7 +37,7 @@ typedef struct load {
     double interval;     /* nanoseconds between messages; 0: no rate */
 } load;
 
-static uint64_t now(void) {
+uint64_t load_now(void) {
     struct timespec time;
 
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -91,9 +93,23 @@ static void replied(load *l, connection *c, uint64_t at) {
         send_one(l, c, at);
 }
 
-static void received(load *l, connection *c, size_t size) {
-    uint64_t at = now();
+/* Whole messages of a stream that nobody asked for, or that nobody answers. */
+static void count_bytes(load *l, connection *c, size_t size) {
+    uint64_t at = load_now();
 
+    c->received += size;
+    if (at >= l->begin && at < l->end)
+        atomic_fetch_add_explicit(&l->worker->counts->messages, c->received / l->settings->size, memory_order_relaxed);
+    c->received %= l->settings->size;
+}
+
+static void received(load *l, connection *c, size_t size) {
+    uint64_t at = load_now();
+
+    if (l->settings->kind == LOAD_DOWNLOAD) {
+        count_bytes(l, c, size);
+        return;
+    }
     if (l->settings->socket.packet != GENTCP_RAW) {
         if (c->underway != 0)
             replied(l, c, at);
@@ -171,15 +187,20 @@ static void receive_for(load *l, int64_t timeout_ms) {
     }
 }
 
-static void run(load *l) {
-    uint64_t at = now();
+/* Until the end of the measurement, or an end before. */
+static bool goes_on(const load *l, uint64_t at) {
+    return at < l->end && l->open != 0 && !atomic_load_explicit(l->worker->stop, memory_order_relaxed);
+}
+
+static void exchange(load *l) {
+    uint64_t at = load_now();
 
     for (uint32_t i = 0; i < l->worker->connections && l->interval == 0; i++) {
         connection *c = &l->connections[i];
         for (uint32_t n = 0; n < l->settings->pipeline && c->times != NULL; n++)
-            send_one(l, c, now());
+            send_one(l, c, load_now());
     }
-    while (at < l->end && l->open != 0 && !atomic_load_explicit(l->worker->stop, memory_order_relaxed)) {
+    for (; goes_on(l, at); at = load_now()) {
         int64_t wait = TURN_MS;
         if (l->interval != 0) {
             send_due(l, at);
@@ -187,25 +208,100 @@ static void run(load *l) {
                 wait = (int64_t)((l->due - at) / 1000000);
         }
         receive_for(l, wait);
-        at = now();
     }
-    l->worker->measured = at > l->begin ? (double)((at < l->end ? at : l->end) - l->begin) / SECOND : 0;
+}
+
+static void await_last_replies(load *l) {
+    uint64_t at = load_now();
+    uint64_t last = at + (uint64_t)LAST_REPLIES_MS * 1000000;
+
     l->end = 0; /* nothing is sent or counted any more */
-    for (uint64_t last = at + (uint64_t)LAST_REPLIES_MS * 1000000; at < last && replies_missing(l); at = now())
+    for (; at < last && replies_missing(l); at = load_now())
         receive_for(l, TURN_MS);
     for (uint32_t i = 0; i < l->worker->connections; i++)
         l->worker->unfinished += l->connections[i].underway;
 }
 
-static bool connect_all(load *l) {
-    load_worker *worker = l->worker;
+static void upload(load *l) {
+    for (uint64_t at = load_now(); goes_on(l, at); at = load_now()) {
+        connection *c = &l->connections[l->next];
+        int error;
+        l->next = (l->next + 1) % l->worker->connections;
+        if (c->times == NULL)
+            continue;
+        error = gentcp_send(c->socket, l->message, l->settings->size);
+        if (error == 0)
+            count_bytes(l, c, l->settings->size);
+        else
+            lose(l, c, error);
+    }
+}
+
+static void download(load *l) {
+    for (uint64_t at = load_now(); goes_on(l, at); at = load_now())
+        receive_for(l, TURN_MS);
+}
+
+static int connect_one(load *l, connection *c) {
     socket_arguments with = l->settings->socket;
 
     socket_arguments_add(&with, with.active);
+    if (l->settings->kind == LOAD_UPLOAD) /* a server that only reads may say so */
+        socket_arguments_add(&with, GENTCP_EXIT_ON_CLOSE(false));
+    if (l->settings->kind == LOAD_CONNECT) {
+        socket_arguments_add(&with, GENTCP_ACTIVE(false)); /* nobody would receive the messages */
+        socket_arguments_add(&with, GENTCP_LINGER(true, 0));
+    }
+    return gentcp_connect(l->settings->host, l->settings->port, with.options, GENTCP_DEFAULT_TIMEOUT, &c->socket);
+}
+
+static void connect_again_and_again(load *l) {
+    connection *c = &l->connections[0];
+
+    for (uint64_t at = load_now(); goes_on(l, at);) {
+        uint64_t before = at;
+        int error;
+        (void)gentcp_close(c->socket);
+        error = connect_one(l, c);
+        at = load_now();
+        if (error != 0) {
+            lose(l, c, error);
+        } else if (at >= l->begin && at < l->end) {
+            histogram_add(&l->worker->latency, at - before);
+            atomic_fetch_add_explicit(&l->worker->counts->messages, 1, memory_order_relaxed);
+        }
+    }
+}
+
+static void run(load *l) {
+    uint64_t at;
+
+    switch (l->settings->kind) {
+    case LOAD_ECHO:
+        exchange(l);
+        break;
+    case LOAD_UPLOAD:
+        upload(l);
+        break;
+    case LOAD_DOWNLOAD:
+        download(l);
+        break;
+    case LOAD_CONNECT:
+        connect_again_and_again(l);
+        break;
+    }
+    at = load_now();
+    l->worker->measured = at > l->begin ? (double)((at < l->end ? at : l->end) - l->begin) / SECOND : 0;
+    if (l->settings->kind == LOAD_ECHO)
+        await_last_replies(l);
+}
+
+static bool connect_all(load *l) {
+    load_worker *worker = l->worker;
+
     for (uint32_t i = 0; i < worker->connections && !atomic_load(worker->stop); i++) {
         connection *c = &l->connections[i];
-        int error =
-            gentcp_connect(l->settings->host, l->settings->port, with.options, GENTCP_DEFAULT_TIMEOUT, &c->socket);
+        int error = connect_one(l, c);
         if (error != 0) {
             blame(l, error);
             return false;
@@ -238,18 +334,43 @@ static bool prepare(load *l) {
     return true;
 }
 
+/* Waits until all have connected. Returns when the measurement begins. */
+static uint64_t pass_gate(load_gate *gate) {
+    uint64_t begin;
+
+    pthread_mutex_lock(&gate->lock);
+    gate->arrived++;
+    kill(getpid(), SIGUSR1); /* every thread blocks it: it is for sigtimedwait */
+    while (gate->begin == 0)
+        pthread_cond_wait(&gate->opened, &gate->lock);
+    begin = gate->begin;
+    pthread_mutex_unlock(&gate->lock);
+    return begin;
+}
+
+static void await_measurement(load_gate *gate) {
+    pthread_mutex_lock(&gate->lock);
+    gate->finished++;
+    kill(getpid(), SIGUSR1);
+    while (!gate->measured)
+        pthread_cond_wait(&gate->opened, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
 void *load_work(void *worker) {
     load l = {.worker = worker};
+    bool ready;
 
     l.settings = l.worker->settings;
-    if (prepare(&l) && connect_all(&l)) {
-        uint64_t start = now();
-        l.begin = start + (uint64_t)(l.settings->warmup * SECOND);
+    ready = prepare(&l) && connect_all(&l);
+    l.begin = pass_gate(l.worker->gate);
+    if (ready) {
         l.end = l.begin + (uint64_t)(l.settings->seconds * SECOND);
         l.interval = l.worker->rate > 0 ? SECOND / l.worker->rate : 0;
-        l.due = start;
+        l.due = load_now();
         run(&l);
     }
+    await_measurement(l.worker->gate);
     gentcp_exit();
     free(l.message);
     free(l.slots);

@@ -182,11 +182,10 @@ static void *send_input(void *unused) {
     gentcp_socket socket = {atomic_load(&state.socket)};
     int error = counts_length(settings.socket.packet) ? send_lines(socket) : send_bytes(socket);
 
-    if (error == 0)
-        error = gentcp_shutdown(socket, SHUT_WR);
-    /* That it has ended is for the receiving thread to say. */
-    if (error != 0 && error != GENTCP_CLOSED && error != -ENOTCONN)
+    if (error != 0) /* not all of it went out */
         failed("send", error);
+    else
+        (void)gentcp_shutdown(socket, SHUT_WR); /* unless the connection has ended */
     tell_owner();
     return unused;
 }

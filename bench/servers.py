@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers under test: processes that print their port and end with their standard input."""
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Server:
+    def __init__(self, case, name, build):
+        self.name = name
+        self.process = subprocess.Popen(["taskset", "-c", "0", *command(case, name, build)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("port "):
+            self.end()
+            raise RuntimeError(f"{name} did not start: {line!r}")
+        self.port = int(line.split()[1])
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def cpu(self):
+        """Seconds, of all threads."""
+        nanoseconds = 0
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                nanoseconds += int(file.read().split()[0])
+        return nanoseconds / 1e9
+
+    def resident(self):
+        """Bytes."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def end(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def command(case, name, build):
+    if name == "c_epoll":
+        return [build / "bench/epoll_echo"]
+    if name == "c_gentcp":
+        return [build / "bench/gentcp_echo"]
+    if name == "c_libuv":
+        return [build / "bench/uv_echo"]
+    return ["erl", "-noshell", "-pa", build / "bench", "-pa", ROOT / "_build/default/lib/gentcp/ebin", "-s",
+            "bench_server", "start", name, case.role, case.mode, case.packet, str(case.acceptors)]
