@@ -14,7 +14,7 @@ static void hand_down(const gt_socket *listener, int fd) {
 
         if ((listener->system_options >> i & 1) != 0 &&
             gt_sys_getsockopt(listener->watch.fd, row->level, row->option, &value, &size) == 0)
-            (void)gt_sys_setsockopt(fd, row->level, row->option, &value, size);
+            (void)gt_set_number(fd, i, value);
     }
 }
 

@@ -89,5 +89,8 @@ void gt_pump_accept(gt_socket *listener);
 void gt_settings_init(gt_socket *socket);
 /* Applies one checked option. */
 int gt_apply_option(gt_socket *socket, const gt_option *option);
+/* Sets one of the system's options that are a number: 0 or an error. Linux derives the priority from tos; here they are
+ * independent, as in OTP. */
+int gt_set_number(int fd, int name, int value);
 
 #endif

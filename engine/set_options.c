@@ -121,6 +121,21 @@ static int refused(int error) {
     return error == -ENOPROTOOPT || error == -EOPNOTSUPP || error == -ENODEV ? -EINVAL : error;
 }
 
+int gt_set_number(int fd, int name, int value) {
+    const gt_option_row *row = &gt_option_rows[name];
+    socklen_t size = sizeof value;
+    int priority, error;
+    bool kept;
+
+    if (name != GT_OPT_TOS)
+        return gt_sys_setsockopt(fd, row->level, row->option, &value, size);
+    kept = gt_sys_getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, &size) == 0;
+    error = gt_sys_setsockopt(fd, row->level, row->option, &value, sizeof value);
+    if (error == 0 && kept)
+        (void)gt_sys_setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, size);
+    return error;
+}
+
 static int set_of_system(gt_socket *s, const gt_option *option) {
     const gt_option_row *row = &gt_option_rows[option->name];
     int value = (int)option->number;
@@ -135,7 +150,7 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
     }
     if (row->type == GT_TYPE_BYTES)
         return refused(gt_sys_setsockopt(s->watch.fd, row->level, row->option, option->bytes, (socklen_t)option->size));
-    error = refused(gt_sys_setsockopt(s->watch.fd, row->level, row->option, &value, sizeof value));
+    error = refused(gt_set_number(s->watch.fd, option->name, value));
     if ((row->where & GT_INHERITED) != 0)
         s->system_options |= (uint64_t)1 << option->name;
     if (error == 0 && option->name == GT_OPT_RECBUF && !s->settings.buffer_set &&

@@ -444,6 +444,21 @@ static void accept_hands_down_every_option_that_is_inherited_as_it_is_then(void 
     assert_int_equal(inherited, 0);
 }
 
+/* Linux makes a priority of tos, if it isn't told otherwise. */
+static void tos_and_priority_are_independent(void **state) {
+    visit v = connect_to_listener(gentcp_options(GENTCP_PRIORITY(3), GENTCP_TOS(96)));
+
+    (void)state;
+    assert_int_equal(option_of(v.listener, GENTCP_OPT_PRIORITY), 3);
+    SET(v.listener, GENTCP_TOS(64));
+    assert_int_equal(option_of(v.listener, GENTCP_OPT_PRIORITY), 3);
+    SET(v.listener, GENTCP_PRIORITY(4));
+    assert_int_equal(option_of(v.listener, GENTCP_OPT_TOS), 64);
+    assert_ok(gentcp_accept(v.listener, SOON, &v.accepted));
+    assert_int_equal(option_of(v.accepted, GENTCP_OPT_PRIORITY), 4);
+    assert_int_equal(option_of(v.accepted, GENTCP_OPT_TOS), 64);
+}
+
 static void what_was_accepted_keeps_its_options_when_the_listener_changes(void **state) {
     visit v = connect_to_listener(PASSIVE(GENTCP_PACKET(GENTCP_PACKET_2)));
 
@@ -521,6 +536,7 @@ int main(void) {
         TEST(good_options_are_applied_in_order_up_to_the_first_that_fails),
         TEST(of_the_same_option_twice_the_later_one_counts),
         TEST(recbuf_raises_buffer_unless_that_was_set),
+        TEST(tos_and_priority_are_independent),
         TEST(the_options_of_ipv6_are_set_and_read_on_ipv6),
         TEST(an_option_that_the_system_refuses_is_einval),
         TEST(bind_to_device_binds_to_a_device),
