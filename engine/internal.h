@@ -20,8 +20,11 @@ void gt_flush_progress(gt_socket *socket);
 void gt_end(gt_socket *socket, int recv, int send);
 /* The way out of every state: descriptor closed, queues dropped, closers answered, host->closed called. */
 void gt_shut(gt_socket *socket);
-/* What gt_close does, but for its op. */
+/* What gt_close does, but for its op. Nothing if it is CLOSING already. */
 void gt_begin_close(gt_socket *socket);
+/* Does somebody wait for a close that flushes? Until it is done inet's ports, and so our sockets, are open to others
+ * for sending and for options. */
+bool gt_close_awaited(const gt_socket *socket);
 /* Answers every op of a list with that status. */
 void gt_answer_all(gt_socket *socket, gt_op_list *list, int status);
 /* Takes an op off its list and completes it with that status. False: its caller is gone. */

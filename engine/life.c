@@ -86,9 +86,11 @@ void gt_end(gt_socket *s, int recv, int send) {
     s->owe_send = send;
 }
 
-void gt_shut(gt_socket *s) {
-    bool was_closing = s->state == GT_CLOSING;
+bool gt_close_awaited(const gt_socket *s) {
+    return s->state == GT_CLOSING && s->writers.first != NULL;
+}
 
+void gt_shut(gt_socket *s) {
     if (s->state == GT_SHUT)
         return;
     s->state = GT_SHUT;
@@ -99,7 +101,8 @@ void gt_shut(gt_socket *s) {
     gt_drop_input(s);
     gt_drop_output(s);
     gt_answer_all(s, &s->readers, GT_CLOSED);
-    gt_answer_all(s, &s->writers, was_closing ? 0 : GT_CLOSED);
+    while (s->writers.first != NULL)
+        (void)gt_answer(s, &s->writers, s->writers.first, s->writers.first->kind == GT_OP_CLOSE ? 0 : GT_CLOSED);
     if (s->open) {
         s->open = false;
         s->host->closed(s);
@@ -134,9 +137,10 @@ void gt_flush_progress(gt_socket *s) {
 void gt_begin_close(gt_socket *s) {
     int64_t now;
 
+    if (s->state == GT_CLOSING)
+        return;
     gt_cut_files(s);
     if (s->output == NULL || s->settings.linger == 0) {
-        gt_answer_all(s, &s->writers, GT_CLOSED);
         gt_shut(s);
         return;
     }
@@ -154,7 +158,7 @@ int gt_close(gt_socket *s, gt_op *op) {
     int answer = 0;
 
     gt_lock_take(&s->lock);
-    if (s->state != GT_CLOSING && s->state != GT_SHUT)
+    if (s->state != GT_SHUT)
         gt_begin_close(s);
     if (op != NULL && s->state == GT_CLOSING) {
         gt_op_append(&s->writers, op);
@@ -249,7 +253,7 @@ static void resume(gt_socket *s) {
         if ((held & 1U << kinds[i]) != 0)
             alive = alive && gt_tell(s, kinds[i], kinds[i] == GT_TCP_ERROR ? s->held_reason : 0);
     }
-    if (!alive && s->state != GT_CLOSING)
+    if (!alive)
         gt_begin_close(s);
     if (s->state == GT_CONNECTED)
         gt_pump_input(s);

@@ -140,7 +140,7 @@ void gt_pump_output(gt_socket *s) {
     }
     if (s->state == GT_CLOSING && turn > 0)
         gt_flush_progress(s);
-    if (s->state == GT_CONNECTED && s->output_size <= (drains(s) ? 0 : s->settings.low)) {
+    if (s->output_size <= (drains(s) ? 0 : s->settings.low)) {
         s->congested = false;
         answer_senders(s);
     }
@@ -238,7 +238,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         total += parts[i].iov_len;
     }
     gt_lock_take(&s->lock);
-    if (s->state != GT_CONNECTED) {
+    if (s->state != GT_CONNECTED && (!gt_close_awaited(s) || s->write_ended)) {
         answer = gt_not_connected(s, &s->owe_send);
         goto out;
     }

@@ -188,13 +188,17 @@ static void after_setting(gt_socket *s) {
         gt_begin_close(s);
 }
 
+static bool closed(const gt_socket *s) {
+    return s->state == GT_SHUT || (s->state == GT_CLOSING && !gt_close_awaited(s));
+}
+
 int gt_set_options(gt_socket *s, const gt_option *options, int count) {
     bool was_passive;
     uint8_t old_packet;
     int error = 0;
 
     gt_lock_take(&s->lock);
-    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+    if (closed(s))
         error = -EINVAL;
     for (int i = 0; i < count && error == 0; i++)
         error = gt_option_check(&options[i], GT_AT_SET);
@@ -302,7 +306,7 @@ int gt_get_option(gt_socket *s, gt_option *option) {
     if (option->name >= GT_OPTIONS || (gt_option_rows[option->name].where & GT_AT_GET) == 0)
         return -EINVAL;
     gt_lock_take(&s->lock);
-    if (s->state == GT_CLOSING || s->state == GT_SHUT)
+    if (closed(s))
         error = -EINVAL;
     else if (gt_option_rows[option->name].owner == GT_OF_ENGINE)
         error = get_of_engine(&s->settings, option);

@@ -104,7 +104,8 @@ int gt_sendfile(gt_socket *socket, int fd, int64_t offset, uint64_t size, gt_op 
 /* how: SHUT_RD, SHUT_WR or SHUT_RDWR. Writing ends when the queue is empty; returns at once. */
 int gt_shutdown(gt_socket *socket, int how);
 /* Closes: everybody who waits is told GT_CLOSED, the queue is flushed within its bound, the descriptor closed, and
- * then op (GT_OP_CLOSE) is finished. op may be NULL (owner death). 0, too, if it was closed before. */
+ * then op (GT_OP_CLOSE) is finished. op may be NULL (owner death). 0, too, if it was closed before. While an op waits
+ * for the flush, options can still be set, and what is sent goes out behind the rest, within the same bound. */
 int gt_close(gt_socket *socket, gt_op *op);
 /* Closes without flushing: everybody who waits is told GT_CLOSED. The owner of an active connection gets tcp_closed; a
  * passive one is ENDED, and still to be closed. */

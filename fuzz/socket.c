@@ -170,13 +170,13 @@ static void do_send(input *in) {
     for (int i = 0; i < count; i++)
         parts[i] = (struct iovec){.iov_base = bytes_to_send + shape + part * (size_t)i, .iov_len = part};
     added = model_sending(e, parts, count);
-    if (added == 0 && e->socket.state == GT_CONNECTED && part * (size_t)count > 0) {
+    if (added == 0 && model_takes_data(&e->socket) && part * (size_t)count > 0) {
         c->on = NULL; /* emsgsize, or more than the simulation keeps */
         return;
     }
     answer = gt_send(&e->socket, parts, count, NULL, &c->op);
     model_answered(c, answer);
-    if (answer < 0 && e->socket.state == GT_CONNECTED)
+    if (answer < 0 && model_takes_data(&e->socket))
         e->sent_size -= added;
     if (answer == GT_PENDING)
         CHECK(e->socket.output != NULL);

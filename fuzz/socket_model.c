@@ -84,6 +84,10 @@ void model_take_back(end *e, size_t size) {
     e->from += size;
 }
 
+bool model_takes_data(const gt_socket *s) {
+    return s->state == GT_CONNECTED || (s->state == GT_CLOSING && s->writers.first != NULL && !s->write_ended);
+}
+
 size_t model_sending(end *e, const struct iovec *parts, int count) {
     uint8_t *to = model_lanes[e->index].sent;
     uint8_t header[GT_PACKET_HEADER_MAX];
@@ -93,7 +97,7 @@ size_t model_sending(end *e, const struct iovec *parts, int count) {
     for (int i = 0; i < count; i++)
         total += parts[i].iov_len;
     length = gt_packet_header(e->socket.settings.framing.type, total, header);
-    if (length < 0 || e->socket.state != GT_CONNECTED || total + (size_t)length > SIM_STREAM - e->sent_size)
+    if (length < 0 || !model_takes_data(&e->socket) || total + (size_t)length > SIM_STREAM - e->sent_size)
         return 0;
     memcpy(to + e->sent_size, header, (size_t)length);
     e->sent_size += (size_t)length;

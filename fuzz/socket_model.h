@@ -81,6 +81,8 @@ void model_peer_sent(end *e, size_t size);
 /* Bytes that unrecv puts back, and takes away again if it failed. */
 void model_put_back(end *e, const uint8_t *bytes, size_t size);
 void model_take_back(end *e, size_t size);
+/* Does a send now become a part of the stream? */
+bool model_takes_data(const gt_socket *socket);
 /* What send is going to add to the stream: before the call. Returns how much, its header included; 0: nothing. */
 size_t model_sending(end *e, const struct iovec *parts, int count);
 /* After each step. */

@@ -104,18 +104,76 @@ static void close_flushes_the_queue_before_it_answers(void **state) {
     close(peer);
 }
 
+/* As on inet, whose close/1 waits with the port open. */
+static void while_a_close_waits_others_can_send_and_set_options(void **state) {
+    struct iovec part = {.iov_base = "x", .iov_len = 1};
+    const gt_option timeout = {.name = GT_OPT_SEND_TIMEOUT, .number = 5};
+    gt_option set = {.name = GT_OPT_SEND_TIMEOUT};
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call closing = new_call(GT_OP_CLOSE, 0);
+    call given_up = new_call(GT_OP_SEND, 0);
+    call waits = new_call(GT_OP_SEND, 0);
+    size_t total = fill_queue(o);
+    char byte;
+
+    (void)state;
+    assert_int_equal(gt_close(&o->socket, &closing.op), GT_PENDING);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &given_up.op), GT_PENDING);
+    assert_true(gt_cancel(&o->socket, &given_up.op));
+    assert_int_equal(gt_set_options(&o->socket, &timeout, 1), 0);
+    assert_int_equal(gt_get_option(&o->socket, &set), 0);
+    assert_int_equal(set.number, 5);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
+    assert_int_equal(drain(peer, total + 2), total + 2);
+    run_while(&closing.completions, 0);
+    assert_int_equal(closing.status, 0);
+    assert_int_equal(waits.completions, 1);
+    assert_int_equal(waits.status, 0);
+    assert_int_equal(read(peer, &byte, 1), 0);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &given_up.op), GT_CLOSED);
+    assert_int_equal(gt_set_options(&o->socket, &timeout, 1), -EINVAL);
+    let_go(&o->socket);
+    close(peer);
+}
+
+/* Nobody waits for the close that an owner's death begins. */
+static void a_flush_without_a_closer_is_closed_to_all(void **state) {
+    struct iovec part = {.iov_base = "x", .iov_len = 1};
+    const gt_option timeout = {.name = GT_OPT_SEND_TIMEOUT, .number = 5};
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call send = new_call(GT_OP_SEND, 0);
+
+    (void)state;
+    (void)fill_queue(o);
+    assert_int_equal(gt_close(&o->socket, NULL), 0);
+    assert_int_equal(o->socket.state, GT_CLOSING);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &send.op), GT_CLOSED);
+    assert_int_equal(gt_set_options(&o->socket, &timeout, 1), -EINVAL);
+    gt_abort(&o->socket);
+    let_go(&o->socket);
+    close(peer);
+}
+
 static void close_gives_up_after_the_linger_time(void **state) {
+    static const uint8_t block[8 << 20];
+    struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
     const gt_option options[] = {PASSIVE[0], {.name = GT_OPT_LINGER, .number = 1, .extra = 1}};
     int peer;
     owned *o = connection(options, 2, &peer);
     call closing = new_call(GT_OP_CLOSE, 0);
+    call waits = new_call(GT_OP_SEND, 0);
     int64_t start = gt_sys_now();
 
     (void)state;
     (void)fill_queue(o);
     assert_int_equal(gt_close(&o->socket, &closing.op), GT_PENDING);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
     run_while(&closing.completions, 0);
     assert_in_range(gt_sys_now() - start, 990, 4000);
+    assert_int_equal(waits.completions, 1);
+    assert_int_equal(waits.status, GT_CLOSED);
     let_go(&o->socket);
     close(peer);
 }
@@ -148,6 +206,8 @@ int main(void) {
         ENGINE_TEST(a_send_without_an_op_does_nothing_where_it_would_wait),
         ENGINE_TEST(a_cancelled_send_leaves_its_bytes_queued),
         ENGINE_TEST(close_flushes_the_queue_before_it_answers),
+        ENGINE_TEST(while_a_close_waits_others_can_send_and_set_options),
+        ENGINE_TEST(a_flush_without_a_closer_is_closed_to_all),
         ENGINE_TEST(close_gives_up_after_the_linger_time),
         ENGINE_TEST(no_memory_for_the_queue_refuses_a_packet_whole_or_ends_the_stream),
     };
