@@ -35,6 +35,7 @@ enum gt_option_type {
     GT_TYPE_BYTES,   /* bytes[0..size), at most high of them. Reading: bytes has room for size of them; size is set */
     GT_TYPE_RAW,     /* number, extra: level and name of setsockopt(2), 32 bits each; bytes, size: as above */
     GT_TYPE_DELIVER, /* number: gt_deliver */
+    GT_TYPE_CONTROL, /* bytes, size: as above; what is read is a sequence of cmsghdr */
 };
 
 #define GT_INFINITY ((int64_t)-1)

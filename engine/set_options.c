@@ -216,6 +216,25 @@ int gt_set_options(gt_socket *s, const gt_option *options, int count) {
     return error;
 }
 
+static int get_bytes(const gt_socket *s, gt_option *option) {
+    const gt_option_row *row = &gt_option_rows[option->name];
+    socklen_t size = (socklen_t)option->size;
+    int level = row->level, name = row->option, error;
+
+    if (option->bytes == NULL || option->size > INT32_MAX)
+        return -EINVAL;
+    if (row->type == GT_TYPE_RAW) {
+        level = (int)option->number;
+        name = (int)option->extra;
+    } else if (row->type == GT_TYPE_CONTROL && s->settings.family == AF_INET6) {
+        level = IPPROTO_IPV6;
+        name = IPV6_2292PKTOPTIONS;
+    }
+    error = gt_sys_getsockopt(s->watch.fd, level, name, option->bytes, &size);
+    option->size = size;
+    return row->type == GT_TYPE_RAW && error != 0 ? -ENOPROTOOPT : error;
+}
+
 static int get_of_system(gt_socket *s, gt_option *option) {
     const gt_option_row *row = &gt_option_rows[option->name];
     int value = 0;
@@ -224,16 +243,8 @@ static int get_of_system(gt_socket *s, gt_option *option) {
 
     if (s->watch.fd < 0) /* ENDED: left out, as options of another family are */
         return -ENOPROTOOPT;
-    if (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES) {
-        bool raw = row->type == GT_TYPE_RAW;
-        if (option->bytes == NULL || option->size > INT32_MAX)
-            return -EINVAL;
-        size = (socklen_t)option->size;
-        error = gt_sys_getsockopt(s->watch.fd, raw ? (int)option->number : row->level,
-                                  raw ? (int)option->extra : row->option, option->bytes, &size);
-        option->size = size;
-        return raw && error != 0 ? -ENOPROTOOPT : error;
-    }
+    if (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES || row->type == GT_TYPE_CONTROL)
+        return get_bytes(s, option);
     error = gt_sys_getsockopt(s->watch.fd, row->level, row->option, &value, &size);
     option->number = row->type == GT_TYPE_BOOL ? value != 0 : value;
     return error;

@@ -188,7 +188,8 @@ enum gentcp_option_name {
     GENTCP_OPT_DELAY_SEND,
     GENTCP_OPT_TIMEOUT,
     GENTCP_OPT_BIND_TO_DEVICE,
-    GENTCP_OPT_RAW, /* these three: on hosts of Erlang; see gentcp_socket_fd for raw */
+    GENTCP_OPT_RAW, /* these four: on hosts of Erlang; see gentcp_socket_fd for raw and pktoptions */
+    GENTCP_OPT_PKTOPTIONS,
     GENTCP_OPT_HEADER,
     GENTCP_OPT_DELIVER,
 };

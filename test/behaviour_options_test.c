@@ -15,7 +15,7 @@ static bool is_for(int name, int where) {
 /* Has no number that an IPv4 socket of this host can be asked for. */
 static bool is_unreadable(int name) {
     return !is_for(name, GT_AT_GET) || gt_option_rows[name].owner == GT_OF_HOST || name == GENTCP_OPT_RAW ||
-           name == GENTCP_OPT_BIND_TO_DEVICE;
+           name == GENTCP_OPT_PKTOPTIONS || name == GENTCP_OPT_BIND_TO_DEVICE;
 }
 
 static bool is_of_ipv6(int name) {

@@ -33,6 +33,8 @@ static const char *type_text(const gt_option_row *row) {
         return "level, name, binary";
     case GT_TYPE_DELIVER:
         return "`term`, `port`";
+    case GT_TYPE_CONTROL:
+        return "list of `tos`, `tclass`, `ttl`";
     }
     return "";
 }
@@ -134,13 +136,14 @@ int main(void) {
         "Their meaning is that of OTP's `inet:setopts/2` and of gen_tcp's option types; what C programs write is in\n"
         "[include/gentcp.h](../include/gentcp.h). *Inherited* ones go from a listener to what it accepts, as they\n"
         "are then. *Whose*: kept by the engine, given to the system, or a matter of Erlang's terms (in C they are an\n"
-        "error, and so is `raw`).\n\n"
+        "error, and so are `raw` and `pktoptions`).\n\n"
         "- `high_msgq_watermark`, `low_msgq_watermark`, `debug` and, but for Windows, `exclusiveaddruse` are kept\n"
         "  and read back, and do nothing: gentcp has no port with a queue of callers in front of it, nor its traces.\n"
         "- `timeout` is the Timeout of `connect/3`, `accept/1` and `recv/2` of module `gentcp`; a Timeout that is\n"
         "  given, `infinity` too, wins. In C: of calls with `GENTCP_DEFAULT_TIMEOUT`.\n"
         "- An option that the socket can't have (`tclass` on IPv4) is `einval` when set, and left out when read.\n"
-        "- Not there: `netns`, `pktoptions`.\n\n"
+        "- `pktoptions` is what came with the last segment, of what `recvtos`, `recvtclass` and `recvttl` ask for.\n"
+        "- Not there: `netns`.\n\n"
         "| name | type | range | default | where | inherited | whose |\n"
         "|---|---|---|---|---|---|---|\n");
     for (int name = 0; name < GT_OPTIONS; name++)

@@ -23,7 +23,7 @@ static const int packet_types[GT_PACKET_TYPES] = {
 };
 
 bool gt_option_of_erlang(int name) {
-    return gt_option_rows[name].owner == GT_OF_HOST || name == GT_OPT_RAW;
+    return gt_option_rows[name].owner == GT_OF_HOST || name == GT_OPT_RAW || name == GT_OPT_PKTOPTIONS;
 }
 
 static bool read_packet(gt_option *option) {

@@ -282,6 +282,8 @@ static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *
         return get_raw_tuple(env, term, out);
     case GT_TYPE_DELIVER:
         return get_choice(term, (ERL_NIF_TERM[]){otp_atom.term, otp_atom.port}, 2, &out->number);
+    case GT_TYPE_CONTROL: /* it is only read */
+        break;
     }
     return false;
 }
@@ -461,25 +463,60 @@ static ERL_NIF_TERM name_term(ErlNifEnv *env, const char *name, size_t size) {
     return term;
 }
 
+/* [{tos, Tos}, {tclass, Class}, {ttl, Ttl}]: which of them there are. */
+static ERL_NIF_TERM control_terms(ErlNifEnv *env, void *bytes, size_t size) {
+    static const enum gt_option_name names[] = {GT_OPT_TOS, GT_OPT_TCLASS, GT_OPT_TTL};
+    struct msghdr all = {.msg_control = bytes, .msg_controllen = size};
+    ERL_NIF_TERM list = enif_make_list(env, 0);
+    ERL_NIF_TERM ordered;
+
+    for (struct cmsghdr *one = CMSG_FIRSTHDR(&all); one != NULL; one = CMSG_NXTHDR(&all, one)) {
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            const gt_option_row *row = &gt_option_rows[names[i]];
+            int value = 0;
+            if (one->cmsg_level != row->level || one->cmsg_type != row->option)
+                continue;
+            if (one->cmsg_len == CMSG_LEN(sizeof value))
+                memcpy(&value, CMSG_DATA(one), sizeof value);
+            else
+                value = CMSG_DATA(one)[0];
+            list = enif_make_list_cell(env, enif_make_tuple2(env, option_names[names[i]], enif_make_int(env, value)),
+                                       list);
+        }
+    }
+    (void)enif_make_reverse_list(env, list, &ordered);
+    return ordered;
+}
+
 int otp_read_option(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM wanted, ERL_NIF_TERM *out) {
+    union {
+        struct cmsghdr aligned;
+        uint8_t control[4 * CMSG_SPACE(sizeof(int))];
+        char name[IFNAMSIZ];
+    } bytes = {.control = {0}};
     const ERL_NIF_TERM *part;
-    char name[IFNAMSIZ] = "";
     gt_option option = {0};
-    int arity, status;
-    bool text;
+    ERL_NIF_TERM value;
+    int arity, status, type;
 
     if (enif_get_tuple(env, wanted, &arity, &part) && arity == 4 && enif_is_identical(part[0], otp_atom.raw))
         return read_raw(env, socket, part + 1, out);
     if (!get_option_name(wanted, &option))
         return -EINVAL;
-    text = gt_option_rows[option.name].type == GT_TYPE_BYTES;
-    if (text) {
-        option.bytes = name;
-        option.size = sizeof name;
+    type = gt_option_rows[option.name].type;
+    if (type == GT_TYPE_BYTES || type == GT_TYPE_CONTROL) {
+        option.bytes = &bytes;
+        option.size = type == GT_TYPE_BYTES ? sizeof bytes.name : sizeof bytes.control;
     }
     status = gt_get_option(socket, &option);
-    if (status == 0)
-        *out = enif_make_tuple2(env, option_names[option.name],
-                                text ? name_term(env, name, option.size) : value_term(env, &option));
-    return status;
+    if (status != 0)
+        return status;
+    if (type == GT_TYPE_BYTES)
+        value = name_term(env, bytes.name, option.size);
+    else if (type == GT_TYPE_CONTROL)
+        value = control_terms(env, bytes.control, option.size);
+    else
+        value = value_term(env, &option);
+    *out = enif_make_tuple2(env, option_names[option.name], value);
+    return 0;
 }

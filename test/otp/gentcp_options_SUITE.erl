@@ -16,6 +16,7 @@
     raw_options_are_set_and_read/1,
     raw_options_that_cannot_be_are_einval/1,
     bind_to_device_is_a_binary/1,
+    pktoptions_are_what_came_with_the_last_segment/1,
     timeout_is_the_default_of_accept/1,
     timeout_is_the_default_of_recv/1,
     timeout_is_the_default_of_connect/1,
@@ -292,6 +293,39 @@ delay_send_sends(_) ->
     close([C]),
     ?assertEqual({ok, <<"last">>}, gentcp:recv(S, 4, ?WAIT)),
     close([S]).
+
+pktoptions_are_what_came_with_the_last_segment(_) ->
+    [
+        ?assertEqual({ok, [{pktoptions, Wanted}]}, pktoptions(Module, ?LOCAL, Receive, Send))
+     || Module <- [gen_tcp, gentcp],
+        {Receive, Send, Wanted} <- [
+            {[], [{tos, 96}], []},
+            {[{recvtos, true}], [{tos, 96}], [{tos, 96}]},
+            {[{recvttl, true}], [{ttl, 33}], [{ttl, 33}]}
+        ]
+    ],
+    Both = fun(Module) -> pktoptions(Module, ?LOCAL, [{recvtos, true}, {recvttl, true}], [{tos, 96}, {ttl, 33}]) end,
+    {ok, [{pktoptions, List}]} = Both(gentcp),
+    ?assertEqual([{tos, 96}, {ttl, 33}], lists:sort(List)),
+    ?assertEqual({ok, [{pktoptions, List}]}, Both(gen_tcp)),
+    Class = fun(Module) ->
+        pktoptions(Module, {0, 0, 0, 0, 0, 0, 0, 1}, [inet6, {recvtclass, true}], [inet6, {tclass, 224}])
+    end,
+    ?assertEqual(Class(gen_tcp), Class(gentcp)),
+    {C, S} = pair([]),
+    ?assertEqual({error, einval}, gentcp:setopts(S, [{pktoptions, []}])),
+    close([C, S]).
+
+pktoptions(Module, Address, Receive, Send) ->
+    {ok, L} = Module:listen(0, [{ip, Address}, {active, false} | Receive]),
+    {ok, Port} = inet:port(L),
+    {ok, C} = Module:connect(Address, Port, [{active, false} | Send]),
+    {ok, S} = gen_tcp:accept(L),
+    ok = gen_tcp:send(C, "x"),
+    {ok, "x"} = gen_tcp:recv(S, 1, ?WAIT),
+    Result = inet:getopts(S, [pktoptions]),
+    [ok = gen_tcp:close(Socket) || Socket <- [L, C, S]],
+    Result.
 
 %% ---- bad, read back, inherited, counted ----
 
