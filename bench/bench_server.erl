@@ -1,27 +1,63 @@
 %% SPDX-License-Identifier: Apache-2.0
 %% The servers in Erlang. All backends run the same code, through gen_tcp's own calls:
 %%
-%%     erl -noshell -s bench_server start BACKEND ROLE MODE PACKET ACCEPTORS
+%%     erl -noshell -s bench_server start BACKEND ROLE MODE PACKET ACCEPTORS LISTENERS
 %%
 %% BACKEND: gentcp | inet | inet64k ({buffer, 65536}) | socket.   MODE: passive | once | n ({active, 100}) | active.
 %% ROLE: echo | discard (reads) | source (sends) | close (accepts and closes) | idle | http | fanout.
-%% Prints its port, and ends with its standard input.
+%% Acceptors share the listeners, which share the port by SO_REUSEPORT if there are several. Prints its port, and ends
+%% with its standard input.
+%%
+%%     erl -noshell -s bench_server connect BACKEND PORT PROCESSES
+%%
+%% is the other side: processes that open connections and reset them, one after the other. It prints its port (that
+%% of its peer), and at the end of its standard input how many connections there were.
 -module(bench_server).
 
--export([start/1]).
+-export([start/1, connect/1]).
 
 -define(MESSAGES, 100).             % of mode n
 -define(CHUNK, 65536).              % of source
 -define(FANOUT_SIZE, 64).
 
-start([Backend, Role, Mode, Packet, Acceptors]) ->
-    {ok, Listener} = gen_tcp:listen(0, backend(Backend) ++ options(Packet, Mode)),
-    {ok, {_, Port}} = inet:sockname(Listener),
+-define(SO_REUSEPORT, {raw, 1, 15, <<1:32/native>>}).  % Linux; an option of its own only in newer OTP
+-define(RESET, {linger, {true, 0}}).                    % leaves no TIME_WAIT
+
+start([Backend, Role, Mode, Packet, Acceptors, Listeners]) ->
+    Options = backend(Backend) ++ options(Packet, Mode),
+    Ports = listen(number(Listeners), 0, Options),
+    {ok, {_, Port}} = inet:sockname(hd(Ports)),
     Hub = spawn_link(fun() -> hub(Role) end),
-    [spawn_link(fun() -> accept(Listener, Role, Mode, Hub) end) || _ <- lists:seq(1, number(Acceptors))],
+    [spawn_link(fun() -> accept(lists:nth(1 + N rem length(Ports), Ports), Role, Mode, Hub) end)
+     || N <- lists:seq(1, number(Acceptors))],
     io:format("port ~b~n", [Port]),
     _ = io:get_line(""),
     erlang:halt(0, [{flush, false}]).
+
+listen(1, 0, Options) ->
+    {ok, Listener} = gen_tcp:listen(0, Options),
+    [Listener];
+listen(0, _, _) ->
+    [];
+listen(N, Port, Options) ->
+    {ok, Listener} = gen_tcp:listen(Port, Options ++ [?SO_REUSEPORT]),
+    {ok, {_, Same}} = inet:sockname(Listener),
+    [Listener | listen(N - 1, Same, Options)].
+
+connect([Backend, Port, Processes]) ->
+    Opened = counters:new(1, [write_concurrency]),
+    Options = backend(Backend) ++ [binary, {active, false}, ?RESET],
+    [spawn_link(fun() -> open(number(Port), Options, Opened) end) || _ <- lists:seq(1, number(Processes))],
+    io:format("port ~s~n", [Port]),
+    _ = io:get_line(""),
+    io:format("~b~n", [counters:get(Opened, 1)]),
+    erlang:halt(0).
+
+open(Port, Options, Opened) ->
+    {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, Port, Options),
+    ok = gen_tcp:close(Socket),
+    counters:add(Opened, 1, 1),
+    open(Port, Options, Opened).
 
 number(Atom) -> list_to_integer(atom_to_list(Atom)).
 

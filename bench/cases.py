@@ -18,8 +18,9 @@ class Case:
     size: int = 64
     connections: int = 50
     cores: int = 1  # 1: client and server share one; 2: one each
-    kind: str = "echo"  # of load: echo, upload, download, connect, http, memory
+    kind: str = "echo"  # of load: echo, upload, download, connect, http, memory; client: the server is a C program
     acceptors: int = 1
+    listeners: int = 1
     idle: int = 0  # connections beside those that work
     floors: dict = field(default_factory=dict)  # peer: least ratio of its cost to gentcp's
 
@@ -68,6 +69,9 @@ def other_cases():
     for acceptors in (1, 8, 64):
         yield Case(f"accept and close, {acceptors} acceptors", "accept", ERLANG, role="close", kind="connect",
                    connections=4, cores=2, acceptors=acceptors, floors={"inet": 1.4})
+    yield Case("accept and close, 8 listeners", "accept", ERLANG, role="close", kind="connect", connections=4, cores=2,
+               acceptors=8, listeners=8)
+    yield Case("connect and close", "connect", ERLANG, kind="client", connections=4, cores=2)
     for mode in ("passive", "once"):
         yield Case(f"HTTP keep-alive under wrk, {mode}", "http", ERLANG, role="http", kind="http", mode=mode,
                    packet="http_bin", cores=2, floors={"inet": 1.3})

@@ -9,9 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Server:
-    def __init__(self, case, name, build):
-        self.name = name
-        self.process = subprocess.Popen(["taskset", "-c", "0", *command(case, name, build)], stdin=subprocess.PIPE,
+    def __init__(self, name, command_line, core=0):
+        self.process = subprocess.Popen(["taskset", "-c", str(core), *command_line], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("port "):
@@ -37,27 +36,37 @@ class Server:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
     def end(self):
+        """Returns what it says at the end."""
         self.process.stdin.close()
+        said = self.process.stdout.read()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        return said
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.end()
+        if not self.process.stdin.closed:
+            self.end()
 
 
-def command(case, name, build):
+ERL = ["erl", "-noshell", "-pa", ROOT / "_build/default/lib/gentcp/ebin", "-pa"]
+
+
+def server_command(case, name, build):
     if name == "c_epoll":
         return [build / "bench/epoll_echo"]
     if name == "c_gentcp":
         return [build / "bench/gentcp_echo"]
     if name == "c_libuv":
         return [build / "bench/uv_echo"]
-    return ["erl", "-noshell", "-pa", build / "bench", "-pa", ROOT / "_build/default/lib/gentcp/ebin", "-s",
-            "bench_server", "start", name, case.role, case.mode, case.packet, str(case.acceptors)]
+    return [*ERL, build / "bench", "-s", "bench_server", "start", name, case.role, case.mode, case.packet, str(case.acceptors), str(case.listeners)]
+
+
+def client_command(case, name, build, port):
+    return [*ERL, build / "bench", "-s", "bench_server", "connect", name, str(port), str(case.connections)]
