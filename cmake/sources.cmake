@@ -11,6 +11,7 @@ set(engine_sources
     engine/accept.c
     engine/establish.c
     engine/http.c
+    engine/info.c
     engine/life.c
     engine/options.c
     engine/packet.c
@@ -27,6 +28,7 @@ set(host_c_sources
     hosts/c/mailbox.c
     hosts/c/memory.c
     hosts/c/messages.c
+    hosts/c/monitor.c
     hosts/c/open.c
     hosts/c/options.c
     hosts/c/process.c

@@ -9,6 +9,8 @@ set(tests_of_c_host
     behaviour_closing_test
     behaviour_getstat_test
     behaviour_http_test
+    behaviour_info_test
+    behaviour_monitor_test
     behaviour_options_test
     behaviour_owner_test
     behaviour_packets_test

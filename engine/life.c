@@ -251,7 +251,7 @@ static void resume(gt_socket *s) {
     s->held_messages = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if ((held & 1U << kinds[i]) != 0)
-            alive = alive && gt_tell(s, kinds[i], kinds[i] == GT_TCP_ERROR ? s->held_reason : 0);
+            alive = alive && gt_tell(s, kinds[i], kinds[i] == GT_TCP_ERROR ? s->end_reason : 0);
     }
     if (!alive)
         gt_begin_close(s);

@@ -34,8 +34,6 @@ static bool wanted(const gt_socket *s) {
 bool gt_tell(gt_socket *s, enum gt_message_kind kind, int reason) {
     if (s->paused) {
         s->held_messages |= (uint8_t)(1U << kind);
-        if (kind == GT_TCP_ERROR)
-            s->held_reason = reason;
         return true;
     }
     return s->host->deliver(s, &(gt_message){.kind = kind, .reason = reason}) != GT_CLOSED;
@@ -45,6 +43,7 @@ bool gt_tell_end(gt_socket *s, int reason) {
     if (s->end_told)
         return true;
     s->end_told = true;
+    s->end_reason = reason == GT_CLOSED ? 0 : reason;
     return (reason == GT_CLOSED || gt_tell(s, GT_TCP_ERROR, reason)) && gt_tell(s, GT_TCP_CLOSED, 0);
 }
 

@@ -293,8 +293,10 @@ int gt_shutdown(gt_socket *s, int how) {
         answer = gt_not_connected(s, NULL);
         goto out;
     }
-    if (how != SHUT_WR)
+    if (how != SHUT_WR) {
         answer = gt_sys_shutdown(s->watch.fd, SHUT_RD);
+        s->hung_up = true; /* the end can be read from now on, and no edge need tell of it */
+    }
     if (how != SHUT_RD && !s->write_ended) {
         s->write_ended = true;
         if (!gt_has_output(s)) {
@@ -303,7 +305,7 @@ int gt_shutdown(gt_socket *s, int how) {
         }
     }
     if (how != SHUT_WR) {
-        s->drained = false; /* the end can be read now */
+        s->drained = false;
         gt_pump_input(s);
     }
 out:

@@ -54,7 +54,8 @@ struct gt_socket {
     int64_t flush_at;      /* CLOSING: gives up at this moment, unless there is progress, */
     int64_t flush_limit;   /* and at this one in any case */
     int parked_fd;         /* LISTENING: accepted, but the caller was gone: for the next one; -1: none */
-    int held_reason;       /* of the tcp_error in held_messages */
+    int end_reason;        /* of the tcp_error that its owner was told, or is to be (held_messages); 0: of none. What a
+                            * monitor tells of the end, once host->closed is called */
     int owe_recv;          /* ENDED: what the next recv answers, once; 0: nothing is owed */
     int owe_send;          /* ENDED: likewise for send */
     uint8_t state;         /* gt_state */
@@ -119,6 +120,26 @@ bool gt_cancel(gt_socket *socket, gt_op *op);
 int gt_set_options(gt_socket *socket, const gt_option *options, int count);
 /* Reads one option: its name is set, the rest is filled in. -EINVAL: can't be read. */
 int gt_get_option(gt_socket *socket, gt_option *option);
+/* What a socket is at this moment. */
+typedef struct gt_info {
+    enum gt_state state;
+    int family;       /* AF_INET, …; 0: it was never opened */
+    uint8_t active;   /* gt_active */
+    int active_count; /* what is left of GT_ACTIVE_COUNT */
+    size_t input;     /* bytes received, and not yet asked for */
+    size_t output;    /* bytes queued */
+    size_t readers;   /* how many wait: in connect, in recv, or in accept */
+    size_t senders;   /* in send */
+    size_t files;     /* in sendfile */
+    bool congested;   /* senders wait for the low watermark: what inet calls busy */
+    bool read_ended;  /* the peer's end was read, and the socket lives on (exit_on_close false) */
+    bool write_ended; /* shutdown(write) was asked for */
+    bool paused;      /* between gt_pause and gt_resume or gt_reown */
+    gt_stats stats;   /* its counters, in any state */
+} gt_info;
+
+/* inet:info, and lists of sockets. In any state. */
+void gt_get_info(gt_socket *socket, gt_info *out);
 /* inet:getstat: 0 or -EINVAL (closed). */
 int gt_getstat(gt_socket *socket, gt_stats *out);
 int gt_sockname(gt_socket *socket, gt_address *out);

@@ -67,6 +67,11 @@ typedef struct gentcp_pid {
     uint64_t id;
 } gentcp_pid;
 
+/* A monitor of a socket: likewise. */
+typedef struct gentcp_ref {
+    uint64_t id;
+} gentcp_ref;
+
 /* Errors of gentcp's own, beside the negative errno values. */
 enum gentcp_error {
     GENTCP_CLOSED = -1001,    /* closed: the socket is, by the peer or by this side */
@@ -472,15 +477,17 @@ enum gentcp_message_kind {
     GENTCP_TCP_ERROR,   /* {tcp_error, Socket, Reason}: reason; GENTCP_TCP_CLOSED follows */
     GENTCP_TCP_PASSIVE, /* {tcp_passive, Socket}: the count of GENTCP_ACTIVE_N has come to 0 */
     GENTCP_USER,        /* from gentcp_post: user */
+    GENTCP_DOWN,        /* {'DOWN', Ref, port, Socket, Reason}: ref, reason; see gentcp_monitor */
 };
 
 /* A message, as gentcp_receive takes it out of the mailbox. */
 typedef struct gentcp_message {
     enum gentcp_message_kind kind;
-    int reason;           /* GENTCP_TCP_ERROR: a negative error */
+    int reason;           /* GENTCP_TCP_ERROR: a negative error; GENTCP_DOWN: the same, or 0 */
     gentcp_socket socket; /* all but GENTCP_USER */
     gentcp_data data;     /* GENTCP_TCP, GENTCP_HTTP_LINE; the receiver's, to be released. Else empty */
     void *user;           /* GENTCP_USER */
+    gentcp_ref ref;       /* GENTCP_DOWN */
 } gentcp_message;
 
 /* Takes the oldest message out of the caller's mailbox, waiting for one. Messages of one socket are in the stream's
@@ -494,6 +501,20 @@ GENTCP_API int gentcp_receive_from(gentcp_socket socket, gentcp_message *out, in
  * received when the process ends is dropped; the pointer's target is the callers' affair. GENTCP_BADARG: no such
  * process, or it has ended; -ENOMEM. */
 GENTCP_API int gentcp_post(gentcp_pid to, void *user);
+
+/* ---- Monitors ---- */
+
+/* Asks for a message GENTCP_DOWN to the caller when the socket is closed, by whomever and in whatever way
+ * (inet:monitor/1); at once, if it is closed already. Any process may monitor any socket, several times; a passive
+ * socket whose stream has ended isn't closed yet. The message follows the socket's others, and needs no memory any
+ * more. Its reason: 0: closed by either side, or its owner has ended; the reason of the GENTCP_TCP_ERROR, if its owner
+ * was told one; GENTCP_CLOSED: it was closed before. It goes with the caller, not with the socket, when that is handed
+ * over. GENTCP_BADARG: no such socket ever was; -ENOMEM; -EMFILE, -ENFILE as gentcp_self. */
+GENTCP_API int gentcp_monitor(gentcp_socket socket, gentcp_ref *out);
+/* Ends a monitor of the caller's: no GENTCP_DOWN of it will be received any more, not even one that is in the mailbox
+ * already (which inet:cancel_monitor/1 leaves there). Returns 1, or 0: the socket was closed already, or the monitor is
+ * another process's, which goes on. GENTCP_BADARG: no such monitor ever was. */
+GENTCP_API int gentcp_demonitor(gentcp_ref ref);
 
 /* ---- Processes ---- */
 
@@ -530,6 +551,36 @@ typedef struct gentcp_stat {
 
 /* Reads the counters of a socket. -EINVAL: closed. */
 GENTCP_API int gentcp_getstat(gentcp_socket socket, gentcp_stat *out);
+
+/* Of a socket's life, the part that it is in. */
+enum gentcp_state {
+    GENTCP_IS_CLOSED,     /* by its owner, by gentcp_exit, or because its stream has ended */
+    GENTCP_IS_CONNECTING, /* in another thread's gentcp_connect */
+    GENTCP_IS_OPEN,       /* connected */
+    GENTCP_IS_LISTENING,
+    GENTCP_IS_ENDED,   /* passive, its stream has ended: still to be closed */
+    GENTCP_IS_CLOSING, /* gentcp_close sends what is queued */
+};
+
+/* What a socket is at this moment (inet:info/1). */
+typedef struct gentcp_socket_info {
+    enum gentcp_state state; /* GENTCP_IS_CLOSED: all that follows is 0 */
+    gentcp_pid owner;
+    int family; /* AF_INET or AF_INET6; its type is SOCK_STREAM */
+    enum gentcp_active active;
+    int active_count; /* what is left of GENTCP_ACTIVE_N */
+    size_t input;     /* bytes received, and not yet asked for */
+    size_t output;    /* bytes sent, and not yet given to the kernel */
+    size_t readers;   /* how many threads wait: in gentcp_accept, in gentcp_recv, or in gentcp_connect */
+    size_t senders;   /* and in gentcp_send or gentcp_sendfile */
+    bool busy;        /* output has reached high_watermark, and not yet come down to low_watermark */
+    bool read_ended;  /* the peer's end was read; GENTCP_EXIT_ON_CLOSE(false) */
+    bool write_ended; /* gentcp_shutdown of writing was asked for */
+    gentcp_stat stat;
+} gentcp_socket_info;
+
+/* Tells what a socket is: also of one that is closed, which is no error. 0; GENTCP_BADARG: no such socket ever was. */
+GENTCP_API int gentcp_info(gentcp_socket socket, gentcp_socket_info *out);
 /* Returns the descriptor, for what gentcp has no option for, or for a TLS library that reads and writes by itself: then
  * make the socket passive, and don't receive or send on it any more. What gentcp has read ahead already, gentcp_recv
  * gives, with a length and a timeout of 0. The descriptor is non-blocking and stays gentcp's: it is valid until the

@@ -116,6 +116,19 @@ int gentcp_port(gentcp_socket socket, uint16_t *out) {
     return error;
 }
 
+static gentcp_stat stat_of(const gt_stats *stats) {
+    return (gentcp_stat){.recv_oct = stats->recv_oct,
+                         .recv_cnt = stats->recv_cnt,
+                         .recv_max = stats->recv_max,
+                         .recv_avg = stats->recv_avg,
+                         .recv_dvi = stats->recv_dvi,
+                         .send_oct = stats->send_oct,
+                         .send_cnt = stats->send_cnt,
+                         .send_max = stats->send_max,
+                         .send_avg = stats->send_avg,
+                         .send_pend = stats->send_pend};
+}
+
 int gentcp_getstat(gentcp_socket handle, gentcp_stat *out) {
     gt_csocket *socket;
     gt_stats stats;
@@ -129,17 +142,50 @@ int gentcp_getstat(gentcp_socket handle, gentcp_stat *out) {
     error = gt_getstat(&socket->engine, &stats);
     gt_csocket_drop(socket);
     if (error == 0)
-        *out = (gentcp_stat){.recv_oct = stats.recv_oct,
-                             .recv_cnt = stats.recv_cnt,
-                             .recv_max = stats.recv_max,
-                             .recv_avg = stats.recv_avg,
-                             .recv_dvi = stats.recv_dvi,
-                             .send_oct = stats.send_oct,
-                             .send_cnt = stats.send_cnt,
-                             .send_max = stats.send_max,
-                             .send_avg = stats.send_avg,
-                             .send_pend = stats.send_pend};
+        *out = stat_of(&stats);
     return error;
+}
+
+static enum gentcp_state state_of(enum gt_state state) {
+    static const enum gentcp_state states[] = {
+        [GT_NEW] = GENTCP_IS_CLOSED,          [GT_CONNECTING] = GENTCP_IS_CONNECTING, [GT_CONNECTED] = GENTCP_IS_OPEN,
+        [GT_LISTENING] = GENTCP_IS_LISTENING, [GT_ENDED] = GENTCP_IS_ENDED,           [GT_CLOSING] = GENTCP_IS_CLOSING,
+        [GT_SHUT] = GENTCP_IS_CLOSED,
+    };
+
+    return states[state];
+}
+
+int gentcp_info(gentcp_socket handle, gentcp_socket_info *out) {
+    gt_csocket *socket;
+    gt_info info;
+    int error = out != NULL ? gt_csocket_get(handle, &socket) : GENTCP_BADARG;
+
+    if (error == GT_BADARG)
+        return error;
+    *out = (gentcp_socket_info){.state = GENTCP_IS_CLOSED};
+    if (error != 0)
+        return 0;
+    gt_get_info(&socket->engine, &info);
+    if (state_of(info.state) != GENTCP_IS_CLOSED) {
+        *out = (gentcp_socket_info){.state = state_of(info.state),
+                                    .family = info.family,
+                                    .active = (enum gentcp_active)info.active,
+                                    .active_count = info.active_count,
+                                    .input = info.input,
+                                    .output = info.output,
+                                    .readers = info.readers,
+                                    .senders = info.senders + info.files,
+                                    .busy = info.congested,
+                                    .read_ended = info.read_ended,
+                                    .write_ended = info.write_ended,
+                                    .stat = stat_of(&info.stats)};
+        gt_lock_take(&socket->engine.lock); /* the owner, and with it its slot, can't change meanwhile */
+        out->owner.id = gt_slot_id(&gt_csocket_owner(socket)->slot);
+        gt_lock_drop(&socket->engine.lock);
+    }
+    gt_csocket_drop(socket);
+    return 0;
 }
 
 int gentcp_socket_fd(gentcp_socket handle) {

@@ -5,6 +5,7 @@
 
 #include "hosts/c/data.h"
 #include "hosts/c/memory.h"
+#include "hosts/c/monitor.h"
 #include "hosts/c/socket.h"
 
 /* A message in memory of its own. The data of a small one follows it, and it is then itself what the receiver
@@ -28,6 +29,8 @@ static gt_parcel *parcel_of(gt_letter *letter) {
 static uint64_t id_of(gt_letter *letter) {
     if (letter->kind == GT_LETTER_PARCEL)
         return parcel_of(letter)->message.socket.id;
+    if (letter->kind == GT_LETTER_DOWN)
+        return gt_monitor_of(letter)->socket.id;
     return gt_slot_id(&socket_of(letter)->slot);
 }
 
@@ -62,6 +65,26 @@ static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) 
     parcel->letter.kind = GT_LETTER_PARCEL;
     parcel->message = (gentcp_message){.kind = kind, .data = GT_NO_DATA};
     return parcel;
+}
+
+void gt_mailbox_put(gt_process *to, gt_letter *letter) {
+    pthread_mutex_lock(&to->lock);
+    append(to, letter);
+    gt_process_notify(to);
+    pthread_mutex_unlock(&to->lock);
+}
+
+bool gt_mailbox_withdraw(gt_process *from, gt_letter *letter) {
+    gt_letter *previous = NULL;
+    gt_letter *found;
+
+    pthread_mutex_lock(&from->lock);
+    for (found = from->first; found != NULL && found != letter; found = found->next)
+        previous = found;
+    if (found != NULL)
+        take_out(from, letter, previous);
+    pthread_mutex_unlock(&from->lock);
+    return found != NULL;
 }
 
 int gt_mailbox_post(gt_process *to, void *user) {
@@ -195,6 +218,15 @@ static bool open_passive(gt_csocket *socket, gentcp_message *out) {
     return --socket->passives == 0;
 }
 
+static void open_down(gt_monitor *monitor, gentcp_message *out) {
+    *out = (gentcp_message){.kind = GENTCP_DOWN,
+                            .reason = monitor->reason,
+                            .socket = monitor->socket,
+                            .data = GT_NO_DATA,
+                            .ref = {gt_slot_id(&monitor->slot)}};
+    gt_monitor_drop(monitor);
+}
+
 static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous, gentcp_message *out,
                         gt_csocket **done) {
     gt_csocket *socket;
@@ -207,6 +239,11 @@ static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous
         *out = parcel->message;
         if (out->data.memory != parcel)
             gt_release(parcel);
+        return;
+    }
+    if (letter->kind == GT_LETTER_DOWN) {
+        take_out(self, letter, previous);
+        open_down(gt_monitor_of(letter), out);
         return;
     }
     socket = socket_of(letter);
@@ -238,7 +275,7 @@ void gt_mailbox_move(gt_process *from, gt_process *to, gt_csocket *socket) {
 
     for (gt_letter *letter = from->first; letter != NULL; letter = next) {
         next = letter->next;
-        if (id_of(letter) == id) {
+        if (letter->kind != GT_LETTER_DOWN && id_of(letter) == id) { /* a monitor is its process's */
             take_out(from, letter, previous);
             append(to, letter);
         } else {

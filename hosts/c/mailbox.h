@@ -12,6 +12,7 @@ enum gt_letter_kind {
     GT_LETTER_PARCEL,  /* a gt_parcel: a message of its own */
     GT_LETTER_END,     /* gt_csocket.end: tcp_error, tcp_closed, or one after the other */
     GT_LETTER_PASSIVE, /* gt_csocket.passive: tcp_passive */
+    GT_LETTER_DOWN,    /* gt_monitor.letter: what it monitors is closed */
 };
 
 struct gt_letter {
@@ -21,6 +22,9 @@ struct gt_letter {
 
 /* Puts a pointer into the mailbox: 0, -ENOMEM, or GT_BADARG: the process has ended. */
 int gt_mailbox_post(gt_process *to, void *user);
+/* Puts a letter into the mailbox, and takes it out again (false: it isn't there). Called without the process's lock. */
+void gt_mailbox_put(gt_process *to, gt_letter *letter);
+bool gt_mailbox_withdraw(gt_process *from, gt_letter *letter);
 /* gt_host.deliver. Called with the socket locked. */
 int gt_mailbox_deliver(gt_csocket *socket, const gt_message *message);
 /* Takes the oldest message out; only of that socket if only is not 0 (a handle's id; it may be stale). Called by the

@@ -6,6 +6,7 @@
 
 #include "hosts/c/mailbox.h"
 #include "hosts/c/memory.h"
+#include "hosts/c/monitor.h"
 #include "hosts/c/socket.h"
 
 enum {
@@ -109,6 +110,7 @@ static int make_process(gt_process **out) {
     }
     gt_ring_init(&process->sockets);
     gt_ring_init(&process->leaving);
+    gt_ring_init(&process->monitors);
     process->alive = true;
     gt_slot_enter(&process->slot);
     this_thread.process = process;
@@ -240,6 +242,7 @@ void gentcp_exit(void) {
             abort_leaving(self);
     }
     pthread_mutex_unlock(&self->lock);
+    gt_monitors_forget(self);
     gt_mailbox_empty(self);
     this_thread.process = NULL;
     gt_process_drop(self);

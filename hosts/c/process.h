@@ -30,6 +30,7 @@ typedef struct gt_process {
     gt_letter *first;     /* the mailbox */
     gt_letter *last;
     gt_link sockets;    /* what it owns: gt_csocket.link */
+    gt_link monitors;   /* what it monitors: gt_monitor.by_watcher, guarded by the lock of monitors */
     gt_link leaving;    /* those of them that its end has closed, and which still flush */
     bool alive;         /* letters and sockets are accepted */
     bool asleep;        /* its thread waits, or is about to */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/c/socket.h"
+#include "hosts/c/monitor.h"
 
 static gt_table sockets = GT_TABLE_INIT(sizeof(gt_csocket));
 
@@ -54,13 +55,13 @@ void gt_csocket_disown(gt_csocket *socket) {
     gt_process *owner = gt_csocket_owner(socket);
     bool was_adopted;
 
+    gt_monitors_tell(socket);
     pthread_mutex_lock(&owner->lock);
     was_adopted = socket->adopted;
     if (was_adopted) {
         gt_ring_remove(&socket->link);
         socket->adopted = false;
     }
-    atomic_store(&socket->gone, true);
     gt_process_notify(owner);
     pthread_mutex_unlock(&owner->lock);
     if (was_adopted)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a socket is at this moment. */
+#include "engine/internal.h"
+
+static size_t count(const gt_op_list *list, enum gt_op_kind kind) {
+    size_t found = 0;
+
+    for (const gt_op *op = list->first; op != NULL; op = op->next)
+        found += op->kind == kind;
+    return found;
+}
+
+void gt_get_info(gt_socket *s, gt_info *out) {
+    gt_lock_take(&s->lock);
+    *out = (gt_info){
+        .state = (enum gt_state)s->state,
+        .family = s->state == GT_NEW ? 0 : s->settings.family,
+        .active = s->settings.active,
+        .active_count = s->settings.active == GT_ACTIVE_COUNT ? s->settings.count : 0,
+        .input = s->input_to - s->input_from,
+        .output = s->output_size,
+        .readers =
+            count(&s->readers, GT_OP_CONNECT) + count(&s->readers, GT_OP_RECV) + count(&s->readers, GT_OP_ACCEPT),
+        .senders = count(&s->writers, GT_OP_SEND),
+        .files = count(&s->writers, GT_OP_SENDFILE),
+        .congested = s->congested,
+        .read_ended = s->read_ended,
+        .write_ended = s->write_ended,
+        .paused = s->paused,
+        .stats = gt_stats_of(&s->counters, s->output_size),
+    };
+    gt_lock_drop(&s->lock);
+}
