@@ -28,7 +28,7 @@ help:
 	@echo 'make check-sanitizers  the C tests with address, undefined-behaviour and thread sanitizer'
 	@echo 'make check-otp-asan    the OTP tests with address and undefined-behaviour sanitizer'
 	@echo 'make valgrind          the C tests under valgrind'
-	@echo 'make coverage          which lines of the C side its tests run'
+	@echo 'make coverage          check-asan, and which lines of the C side it has run'
 	@echo 'make bench-quick       gentcp beside OTP, raw epoll and libuv: the headline, in two minutes'
 	@echo 'make bench             the same, every case, for hours; CASE="part of a name" for some of them'
 	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
@@ -76,39 +76,41 @@ model:
 
 check-sanitizers: check-asan check-tsan
 
+# Counts lines as well: see coverage.
 check-asan:
 	@tools/deps test
-	$(configure) -B build/asan -DGENTCP_SANITIZE=address,undefined -DGENTCP_EXAMPLES=OFF -DGENTCP_TEST_TIMEOUT=300
+	$(configure) -B build/asan -DCMAKE_BUILD_TYPE=Debug -DGENTCP_SANITIZE=address,undefined -DGENTCP_EXAMPLES=OFF \
+	    -DCMAKE_C_FLAGS=--coverage -DCMAKE_OBJCOPY=
 	$(build) build/asan -j $(JOBS)
-	GENTCP_TEST_SCALE=$(SCALE) test/run build/asan c
+	find build/asan -name '*.gcda' -delete
+	GENTCP_TEST_SCALE=$(SCALE) GENTCP_TEST_TIMEOUT=300 test/run build/asan c
 
 check-tsan:
 	@tools/deps test
-	$(configure) -B build/tsan -DGENTCP_SANITIZE=thread -DGENTCP_EXAMPLES=OFF -DGENTCP_TEST_TIMEOUT=300
+	$(configure) -B build/tsan -DCMAKE_BUILD_TYPE=Debug -DGENTCP_SANITIZE=thread -DGENTCP_EXAMPLES=OFF
 	$(build) build/tsan -j $(JOBS)
-	GENTCP_TEST_SCALE=$(SCALE) $(fixed_addresses) test/run build/tsan c
+	GENTCP_TEST_SCALE=$(SCALE) GENTCP_TEST_TIMEOUT=300 $(fixed_addresses) test/run build/tsan c
 
 check-otp-asan:
 	@tools/deps test
 	WERROR=$(WERROR) test/otp/run_asan build/otp-asan
 
-valgrind:
+# The same programs that everything else is tested with.
+valgrind: build
 	@tools/deps valgrind
-	$(configure) -B build/valgrind -DGENTCP_EXAMPLES=OFF -DGENTCP_TEST_TIMEOUT=300 \
-	    '-DGENTCP_TEST_LAUNCHER=valgrind;--quiet;--leak-check=full;--errors-for-leak-kinds=definite,indirect;--error-exitcode=99'
-	$(build) build/valgrind -j $(JOBS)
-	GENTCP_TEST_SCALE=2 test/run build/valgrind c
+	GENTCP_TEST_LAUNCHER='valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99' \
+	    GENTCP_TEST_SCALE=2 GENTCP_TEST_TIMEOUT=300 test/run build c
 
-# Of the C side, by its own tests; the comparison with erlang:decode_packet/3 is what tests the framing.
-coverage:
+# Lines of the C side that its own tests run; less than 95 % of the engine, or of all, is an error. The comparison with
+# erlang:decode_packet/3 is what tests the framing.
+coverage: check-asan
 	@tools/deps coverage
-	$(configure) -B build/coverage -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage -DCMAKE_OBJCOPY= \
-	    -DGENTCP_EXAMPLES=OFF
-	$(build) build/coverage -j $(JOBS)
-	find build/coverage -name '*.gcda' -delete
-	GENTCP_TEST_SCALE=$(SCALE) test/run build/coverage c
-	test/decode_packet_test.sh build/coverage
-	gcovr --root . --filter sys/ --filter pollers/ --filter engine/ --filter hosts/c/ build/coverage/CMakeFiles/gentcp_*.dir
+	test/decode_packet_test.sh build/asan
+	gcovr --root . --filter sys/ --filter pollers/ --filter engine/ --filter hosts/c/ --json build/asan/coverage.json \
+	    build/asan/CMakeFiles/gentcp_*.dir build/asan/CMakeFiles/fuzz_engine.dir
+	gcovr --root . --add-tracefile build/asan/coverage.json --fail-under-line 95
+	gcovr --root . --add-tracefile build/asan/coverage.json --filter engine/ --fail-under-line 95 -o build/asan/engine.txt
+	@sed -n 's/^TOTAL/engine alone:/p' build/asan/engine.txt
 
 fuzz:
 	@tools/deps fuzz

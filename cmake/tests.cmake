@@ -18,6 +18,7 @@ set(tests_of_c_host
     behaviour_receiving_test
     behaviour_sendfile_test
     behaviour_sending_test
+    behaviour_split_test
     c_host_handles_test
     c_host_mailbox_test
     c_host_memory_test
@@ -33,6 +34,7 @@ set(tests_of_races cancel_race_test)
 set(tests_of_pollers poller_life_test poller_test poller_threads_test)
 set(tests_of_tool histogram_test)
 set(tests_without_poller packet_test sys_test)
+set(tests_on_simulation engine_time_test) # see fuzz.cmake
 
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
@@ -43,19 +45,32 @@ if(NOT TARGET PkgConfig::CMOCKA)
     return()
 endif()
 
-set(GENTCP_TEST_LAUNCHER "" CACHE STRING "What to run the tests under, e.g. valgrind;--leak-check=full")
-set(GENTCP_TEST_TIMEOUT 60 CACHE STRING "Seconds after which a test program has failed")
-
 # gentcp_test(NAME PROGRAM [VARIABLE=VALUE])
 function(gentcp_test name program)
-    add_test(NAME ${name} COMMAND ${GENTCP_TEST_LAUNCHER} $<TARGET_FILE:${program}>)
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${GENTCP_TEST_TIMEOUT} ENVIRONMENT "${ARGN}")
+    add_test(NAME ${name} COMMAND ${PROJECT_SOURCE_DIR}/test/launch $<TARGET_FILE:${program}>)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${ARGN}")
 endfunction()
 
-# gentcp_test_programs(LIST SOURCE...): the list's programs, each with these sources, too.
+# What several programs have in common is compiled, and looked at by linters, once.
+function(gentcp_test_support name)
+    add_library(${name} OBJECT ${ARGN})
+    target_link_libraries(${name} PRIVATE gentcp_internal gentcp_flags PkgConfig::CMOCKA)
+    target_compile_options(${name} PRIVATE -UNDEBUG)
+endfunction()
+gentcp_test_support(test_engine_fixture test/engine_fixture.c)
+gentcp_test_support(test_host_memory test/host_memory.c)
+gentcp_test_support(test_faults test/faults/exchanges.c test/faults/inject.c)
+gentcp_test_support(test_poller_fixture test/poller_fixture.c)
+gentcp_test_support(test_histogram tools/gentcp/histogram.c)
+set_target_properties(test_histogram PROPERTIES EXPORT_COMPILE_COMMANDS OFF)
+
+# gentcp_test_programs(LIST SUPPORT...): the list's programs, each with the objects of these.
 function(gentcp_test_programs list)
     foreach(name IN LISTS ${list})
-        add_executable(${name} test/${name}.c ${ARGN})
+        add_executable(${name} test/${name}.c)
+        foreach(support IN LISTS ARGN)
+            target_sources(${name} PRIVATE $<TARGET_OBJECTS:${support}>)
+        endforeach()
         target_link_libraries(${name} PRIVATE gentcp_internal gentcp_flags PkgConfig::CMOCKA)
         target_compile_options(${name} PRIVATE -UNDEBUG)
         if("${list}" MATCHES "tests_(of_tool|without_poller)")
@@ -68,15 +83,15 @@ function(gentcp_test_programs list)
 endfunction()
 
 gentcp_test_programs(tests_of_c_host)
-gentcp_test_programs(tests_of_engine test/engine_fixture.c test/host_memory.c)
-gentcp_test_programs(tests_of_races test/host_memory.c)
-gentcp_test_programs(tests_of_faults test/faults/exchanges.c test/faults/inject.c)
-gentcp_test_programs(tests_of_pollers test/poller_fixture.c)
-gentcp_test_programs(tests_of_tool tools/gentcp/histogram.c)
+gentcp_test_programs(tests_of_engine test_engine_fixture test_host_memory)
+gentcp_test_programs(tests_of_races test_host_memory)
+gentcp_test_programs(tests_of_faults test_faults)
+gentcp_test_programs(tests_of_pollers test_poller_fixture)
+gentcp_test_programs(tests_of_tool test_histogram)
 gentcp_test_programs(tests_without_poller)
 
 set(test_sources ${tests_of_c_host} ${tests_of_engine} ${tests_of_races} ${tests_of_faults} ${tests_of_pollers}
-    ${tests_of_tool} ${tests_without_poller})
+    ${tests_of_tool} ${tests_without_poller} ${tests_on_simulation})
 list(TRANSFORM test_sources REPLACE "(.+)" "test/\\1.c")
 gentcp_all_listed(test_sources test/*_test.c)
 

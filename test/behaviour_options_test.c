@@ -384,6 +384,20 @@ static void the_default_timeout_is_that_of_option_timeout(void **state) {
     assert_int_equal(option_of(never, GENTCP_OPT_TIMEOUT), 5);
 }
 
+static void a_timeout_that_is_given_wins_over_option_timeout(void **state) {
+    gentcp_socket socket;
+    int peer = connect_plain(PASSIVE(GENTCP_OPTION_TIMEOUT(0)), &socket);
+    call receives = {.make = make_recv, .socket = socket, .timeout = GENTCP_INFINITY};
+
+    (void)state;
+    start(&receives);
+    assert_true(waits(&receives));
+    plain_say(peer, "late");
+    assert_ok(finish(&receives));
+    assert_text(&receives.data, "late");
+    close(peer);
+}
+
 static void delay_send_lets_sends_go_out_together(void **state) {
     gentcp_message message;
     gentcp_socket socket;
@@ -543,6 +557,7 @@ int main(void) {
         TEST(two_listeners_with_reuseport_share_a_port),
         TEST(a_msgq_watermark_drags_the_other),
         TEST(the_default_timeout_is_that_of_option_timeout),
+        TEST(a_timeout_that_is_given_wins_over_option_timeout),
         TEST(delay_send_lets_sends_go_out_together),
         TEST(accept_hands_down_every_option_that_is_inherited_as_it_is_then),
         TEST(what_was_accepted_keeps_its_options_when_the_listener_changes),

@@ -105,7 +105,7 @@ static int transfer_http(gentcp_socket here, gentcp_socket there) {
 }
 
 static int transfer(gentcp_socket here, gentcp_socket there) {
-    enum { LARGE = 3 * 1024 * 1024 };
+    enum { LARGE = 400 * 1024 };
     int status = gentcp_send(here, "small", 5);
 
     if (status == 0)
