@@ -42,11 +42,12 @@ static ERL_NIF_TERM map_term(ErlNifEnv *env, map *m) {
     return term;
 }
 
-static unsigned length(const gt_op_list *list) {
+/* An op whose caller was killed stays on the list until something comes for it. */
+static unsigned alive(gt_socket *socket, const gt_op_list *list) {
     unsigned count = 0;
 
-    for (const gt_op *op = list->first; op != NULL; op = op->next)
-        count++;
+    for (gt_op *op = list->first; op != NULL; op = op->next)
+        count += !otp_host.abandoned(socket, op);
     return count;
 }
 
@@ -63,8 +64,8 @@ ERL_NIF_TERM otp_info(ErlNifEnv *env, otp_socket *s) {
     put(env, &m, "owner", s->monitored ? enif_make_pid(env, &s->owner) : enif_make_atom(env, "undefined"));
     put(env, &m, "recv_queue", enif_make_uint64(env, s->socket.input_to - s->socket.input_from));
     put(env, &m, "send_queue", enif_make_uint64(env, s->socket.output_size));
-    put(env, &m, "readers", enif_make_uint(env, length(&s->socket.readers)));
-    put(env, &m, "writers", enif_make_uint(env, length(&s->socket.writers)));
+    put(env, &m, "readers", enif_make_uint(env, alive(&s->socket, &s->socket.readers)));
+    put(env, &m, "writers", enif_make_uint(env, alive(&s->socket, &s->socket.writers)));
     gt_lock_drop(&s->socket.lock);
     return map_term(env, &m);
 }

@@ -4,12 +4,13 @@
 
 -include_lib("stdlib/include/assert.hrl").
 
--import(gentcp_sockets, [pair/1, close/1, spawn_recv/1, await_blocked/1, next/0, quiet/0, flush/0, until/1]).
+-import(gentcp_sockets, [pair/1, close/1, spawn_recv/1, await_blocked/1, kill/1, next/0, quiet/0, flush/0, until/1]).
 
 -export([all/0, suite/0]).
 -export([
     getstat_counts/1,
     info_of_a_socket/1,
+    who_was_killed_waits_no_more/1,
     info_of_the_engine/1,
     tables_show_every_socket/1,
     closing_a_monitored_socket_tells/1,
@@ -72,6 +73,17 @@ info_of_a_socket(_) ->
     close([C, S]),
     ?assertEqual(#{states => [closed]}, inet:info(C)),
     {Waiting, {error, closed}} = next().
+
+who_was_killed_waits_no_more(_) ->
+    {ok, L} = gentcp:listen(0, [{active, false}]),
+    [Killed, Waiting] = [spawn(fun() -> gentcp:accept(L) end) || _ <- [1, 2]],
+    [await_blocked(Pid) || Pid <- [Killed, Waiting]],
+    #{states := [accepting | _], num_acceptors := 2} = inet:info(L),
+    kill(Killed),
+    #{states := [accepting | _], num_acceptors := 1} = inet:info(L),
+    kill(Waiting),
+    #{states := [bound, listen, open], num_acceptors := 0} = inet:info(L),
+    close([L]).
 
 info_of_the_engine(_) ->
     Names = [recv_oct, recv_cnt, send_oct, send_cnt],
