@@ -175,7 +175,7 @@ static void after_setting(gt_socket *s) {
     if (s->settings.active == GT_PASSIVE)
         return;
     if (s->state == GT_ENDED) {
-        (void)gt_tell_end(s, GT_CLOSED);
+        (void)gt_tell_end(s, s->owe_recv == -ECONNRESET ? -ECONNRESET : GT_CLOSED);
         gt_shut(s);
         return;
     }

@@ -390,6 +390,21 @@ static void a_passive_socket_after_a_reset_answers_as_after_the_end(void **state
     assert_int_equal(gentcp_send(socket, "x", 1), -ENOTCONN);
 }
 
+/* Noticed in writing the queue, while nobody receives. */
+static void a_reset_that_nobody_has_heard_of_is_told_when_the_socket_becomes_active(void **state) {
+    size_t full;
+    gentcp_socket socket;
+    int peer = connect_queued(PASSIVE(GENTCP_SHOW_ECONNRESET(true)), &socket, &full);
+
+    (void)state;
+    plain_reset(peer);
+    assert_silence(socket);
+    assert_ok(gentcp_setopts(socket, gentcp_options(GENTCP_ACTIVE(GENTCP_ONCE))));
+    assert_int_equal(assert_told(socket, GENTCP_TCP_ERROR), -ECONNRESET);
+    assert_told(socket, GENTCP_TCP_CLOSED);
+    assert_silence(socket);
+}
+
 static void without_exit_on_close_recv_answers_closed_every_time_and_send_works(void **state) {
     gentcp_socket socket;
     int peer = connect_plain(PASSIVE(GENTCP_EXIT_ON_CLOSE(false)), &socket);
@@ -469,6 +484,7 @@ int main(void) {
         TEST(exit_closes_what_the_process_owns),
         TEST(a_passive_socket_after_the_end_answers_closed_once_and_then_enotconn),
         TEST(a_passive_socket_after_a_reset_answers_as_after_the_end),
+        TEST(a_reset_that_nobody_has_heard_of_is_told_when_the_socket_becomes_active),
         TEST(without_exit_on_close_recv_answers_closed_every_time_and_send_works),
         TEST(after_ones_own_close_all_calls_answer_closed_or_einval),
     };
