@@ -16,7 +16,7 @@ SECONDS ?= 60
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    fuzz coverage bench-servers bench-quick bench install clean
+    fuzz conformance coverage bench-servers bench-quick bench install clean
 
 help:
 	@echo 'make run               see it work'
@@ -32,6 +32,7 @@ help:
 	@echo 'make bench-quick       gentcp beside OTP, raw epoll and libuv: the headline, in two minutes'
 	@echo 'make bench             the same, every case, for hours; CASE="part of a name" for some of them'
 	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
+	@echo 'make conformance       OTP'"'"'s own suites of gen_tcp, on inet and on gentcp, side by side'
 	@echo 'make deps              install what all of these need (Debian)'
 	@echo 'make clean'
 
@@ -131,6 +132,11 @@ bench-quick: bench-servers
 
 bench: bench-servers
 	bench/run $(if $(CASE),--case '$(CASE)')
+
+conformance:
+	@tools/deps conformance
+	@$(MAKE) --no-print-directory otp
+	test/conformance/run build/conformance
 
 install:
 	@tools/deps build

@@ -1,0 +1,78 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% How OTP's suites are run, and what they are told in place of what they ask of a port (see patch).
+%% GENTCP_CONFORMANCE, which the nodes that cases start inherit, says on what they run: inet or gentcp.
+-module(conformance).
+
+-export([run/2, options/0, kind/0]).
+-export([port_info/1, port_info/2, getstatus/1]).
+
+-define(PARTS, 4).
+-define(LAST, 1000).   % of hooks: the suites' own take no case that is skipped already
+
+%% Part 1 is the suites that don't take long; the next ones are gen_tcp_misc_SUITE's cases, dealt like cards; `again`
+%% are those that have failed according to Side.results. How they went is written to Side-Part.results, in the current
+%% directory.
+-spec run(file:filename(), pos_integer() | again) -> ok.
+run(Tests, Part) ->
+    Side = os:getenv("GENTCP_CONFORMANCE"),
+    _ = [inet_db:set_tcp_module(gentcp) || Side =:= "gentcp"],
+    Name = lists:concat([Side, "-", Part]),
+    Results = filename:absname(Name ++ ".results"),
+    ok = file:write_file(Results, ""),
+    ok = filelib:ensure_path(Name),
+    Options = [
+        {dir, Tests},
+        {auto_compile, false},
+        {logdir, filename:absname(Name)},
+        {ct_hooks, [{conformance_hook, {Side, Results}, ?LAST}]}
+    ],
+    lists:foreach(fun(Selection) -> ct:run_test(Options ++ Selection) end, selections(Side, Part)).
+
+selections(_, 1) ->
+    [[{suite, [gen_tcp_api_SUITE, gen_tcp_echo_SUITE]}]];
+selections(Side, again) ->
+    {ok, Results} = file:consult(Side ++ ".results"),
+    Failed = [{Suite, Case} || {Suite, Case, failed, _, _} <- Results],
+    [selection(Suite, [Case || {S, Case} <- Failed, S =:= Suite]) || Suite <- lists:usort([S || {S, _} <- Failed])];
+selections(_, Part) ->
+    Suite = gen_tcp_misc_SUITE,
+    Cases = lists:usort([Case || {_, _, Cases} <- Suite:groups(), Case <- Cases, is_atom(Case)]),
+    Numbered = lists:zip(lists:seq(0, length(Cases) - 1), Cases),
+    [selection(Suite, [Case || {N, Case} <- Numbered, N rem (?PARTS - 1) =:= Part - 2])].
+
+%% Only in the groups that run without a backend of the suite's choice.
+selection(gen_tcp_echo_SUITE = Suite, Cases) -> [{suite, Suite}, {testcase, Cases}];
+selection(Suite, Cases) -> [{suite, Suite}, {group, [inet_backend_default, s_misc, tickets]}, {testcase, Cases}].
+
+%% ---- for the suites ----
+
+options() ->
+    case os:getenv("GENTCP_CONFORMANCE") of
+        "gentcp" -> [{tcp_module, gentcp}];
+        "inet" -> []
+    end.
+
+%% In {'DOWN', _, Kind, _, _}.
+kind() ->
+    case os:getenv("GENTCP_CONFORMANCE") of
+        "gentcp" -> socket;
+        "inet" -> port
+    end.
+
+port_info(Port) when is_port(Port) -> erlang:port_info(Port);
+port_info(Socket) -> inet:info(Socket).
+
+port_info(Port, Item) when is_port(Port) ->
+    erlang:port_info(Port, Item);
+port_info(Socket, Item) ->
+    case inet:getstat(Socket, [send_pend]) of
+        {ok, [{send_pend, Size}]} when Item =:= queue_size -> {queue_size, Size};
+        {ok, _} when Item =:= connected -> {connected, self()};
+        {error, einval} -> undefined
+    end.
+
+getstatus(Port) when is_port(Port) ->
+    prim_inet:getstatus(Port);
+getstatus(Socket) ->
+    #{states := States} = inet:info(Socket),
+    {ok, States}.
