@@ -38,6 +38,7 @@ set(host_c_sources
     hosts/c/transfer.c
     hosts/c/wait.c)
 set(host_otp_sources
+    hosts/otp/addresses.c
     hosts/otp/data.c
     hosts/otp/driver.c
     hosts/otp/host.c

@@ -7,9 +7,11 @@ set(tests_of_c_host
     behaviour_active_test
     behaviour_addresses_test
     behaviour_closing_test
+    behaviour_descriptors_test
     behaviour_getstat_test
     behaviour_http_test
     behaviour_info_test
+    behaviour_local_test
     behaviour_monitor_test
     behaviour_options_test
     behaviour_owner_test

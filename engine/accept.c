@@ -29,10 +29,9 @@ static gt_socket *take_in(gt_socket *listener, int fd, gt_op *op, int *error) {
     }
     gt_lock_take(&connection->lock);
     connection->settings = listener->settings;
-    *error = gt_open(connection, listener->settings.family, fd);
+    gt_opened(connection, listener->settings.family, fd);
     hand_down(listener, fd);
-    if (*error == 0)
-        *error = gt_watch_start(connection);
+    *error = gt_watch_start(connection);
     connection->state = GT_CONNECTED;
     return connection;
 }

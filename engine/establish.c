@@ -4,15 +4,21 @@
 
 #include "engine/internal.h"
 
+/* In network order; a local address has none. */
 static uint16_t port_of(const gt_address *address) {
-    return address->any.sa_family == AF_INET6 ? address->in6.sin6_port : address->in.sin_port;
+    if (address->any.sa_family == AF_INET)
+        return address->in.sin_port;
+    return address->any.sa_family == AF_INET6 ? address->in6.sin6_port : 0;
 }
 
-static void set_port(gt_address *address, uint16_t port_in_network_order) {
-    if (address->any.sa_family == AF_INET6)
-        address->in6.sin6_port = port_in_network_order;
-    else
+/* Unless it has one of its own. */
+static void complete_port(gt_address *address, uint16_t port_in_network_order) {
+    if (port_of(address) != 0)
+        return;
+    if (address->any.sa_family == AF_INET)
         address->in.sin_port = port_in_network_order;
+    else if (address->any.sa_family == AF_INET6)
+        address->in6.sin6_port = port_in_network_order;
 }
 
 static gt_address wildcard(int family) {
@@ -40,13 +46,57 @@ static const gt_option *given(const gt_option *options, int count, enum gt_optio
     return NULL;
 }
 
-/* Opens the descriptor and applies the options, in order. */
-static int open_with(gt_socket *s, int family, const gt_option *options, int count) {
-    int error = gt_open(s, family, -1);
+static int apply_all(gt_socket *s, const gt_option *options, int count) {
+    int error = 0;
 
     for (int i = 0; i < count && error == 0; i++)
         error = gt_apply_option(s, &options[i]);
     return error;
+}
+
+/* Until the socket is established, the descriptor is lent in any case: after a failure it is its maker's. */
+static int adopt(gt_socket *s, int fd, int family, gt_existing *is) {
+    int error = gt_sys_adopt(fd, family, is);
+
+    if (error != 0)
+        return error;
+    s->lent = true;
+    gt_opened(s, is->family, fd);
+    return 0;
+}
+
+/* The descriptor that option fd gives, or -1. */
+static int existing_descriptor(const gt_option *options, int count) {
+    const gt_option *fd = given(options, count, GT_OPT_FD);
+
+    return fd != NULL && fd->number >= 0 ? (int)fd->number : -1;
+}
+
+static int open_descriptor(gt_socket *s, int family, const gt_option *options, int count) {
+    const gt_option *netns = given(options, count, GT_OPT_NETNS);
+    int fd = existing_descriptor(options, count);
+    gt_existing is;
+    int error;
+
+    if (fd >= 0)
+        return adopt(s, fd, family, &is);
+    if (netns != NULL) {
+        error = gt_apply_option(s, netns);
+        if (error != 0)
+            return error;
+    }
+    fd = gt_sys_socket(family, s->netns != NULL ? (const char *)s->netns->bytes : NULL);
+    if (fd < 0)
+        return fd;
+    gt_opened(s, family, fd);
+    return 0;
+}
+
+/* Opens the descriptor and applies the options, in order. */
+static int open_with(gt_socket *s, int family, const gt_option *options, int count) {
+    int error = open_descriptor(s, family, options, count);
+
+    return error != 0 ? error : apply_all(s, options, count);
 }
 
 /* Where a connection is to come from: what options ip and port say. 0 too if they say nothing. */
@@ -57,9 +107,14 @@ static int bind_source(gt_socket *s, int family, const gt_option *options, int c
 
     if (ip == NULL && port == NULL)
         return 0;
+    if (family == AF_UNIX && port != NULL && port->number != 0)
+        return -EINVAL;
+    if (family == AF_UNIX && ip == NULL)
+        return 0;
     if (source.any.sa_family != family)
         return -EAFNOSUPPORT;
-    set_port(&source, port != NULL ? htons((uint16_t)port->number) : 0);
+    if (port != NULL)
+        complete_port(&source, htons((uint16_t)port->number));
     return gt_sys_bind(s->watch.fd, &source);
 }
 
@@ -89,12 +144,17 @@ void gt_connect_decided(gt_socket *s) {
     gt_shut(s);
 }
 
+/* Not NEW because a fresh descriptor was given to it. */
+static bool is_new(const gt_socket *s) {
+    return s->state == GT_NEW && !s->open;
+}
+
 int gt_connect(gt_socket *s, const gt_option *options, int count, const gt_address *to, gt_op *op) {
     int family = to->any.sa_family;
     int error;
 
     gt_lock_take(&s->lock);
-    error = s->state == GT_NEW ? check_all(options, count, GT_AT_CONNECT) : GT_CLOSED;
+    error = is_new(s) ? check_all(options, count, GT_AT_CONNECT) : GT_CLOSED;
     if (error != 0)
         goto out;
     error = open_with(s, family, options, count);
@@ -129,15 +189,18 @@ out:
 int gt_listen(gt_socket *s, const gt_option *options, int count, const gt_address *at) {
     const gt_option *ip = given(options, count, GT_OPT_IP);
     gt_address address = ip != NULL ? ip->address : *at;
+    bool unbound;
     int error;
 
-    set_port(&address, port_of(at));
+    complete_port(&address, port_of(at));
+    unbound = ip == NULL && (address.any.sa_family == AF_UNIX ||
+                             (existing_descriptor(options, count) >= 0 && port_of(&address) == 0));
     gt_lock_take(&s->lock);
-    error = s->state == GT_NEW ? check_all(options, count, GT_AT_LISTEN) : GT_CLOSED;
+    error = is_new(s) ? check_all(options, count, GT_AT_LISTEN) : GT_CLOSED;
     if (error != 0)
         goto out;
     error = open_with(s, address.any.sa_family, options, count);
-    if (error == 0)
+    if (error == 0 && !unbound)
         error = gt_sys_bind(s->watch.fd, &address);
     if (error == 0)
         error = gt_sys_listen(s->watch.fd, s->settings.backlog);
@@ -150,6 +213,34 @@ int gt_listen(gt_socket *s, const gt_option *options, int count, const gt_addres
 out:
     gt_lock_drop(&s->lock);
     return error;
+}
+
+int gt_fdopen(gt_socket *s, int fd, int family, bool lent, const gt_option *options, int count) {
+    gt_existing is;
+    int error;
+
+    gt_lock_take(&s->lock);
+    error = is_new(s) ? check_all(options, count, GT_AT_SET) : GT_CLOSED;
+    if (error != 0)
+        goto out;
+    error = adopt(s, fd, family, &is);
+    if (error == 0)
+        error = apply_all(s, options, count);
+    /* A fresh one isn't watched: it would report a hang-up all the time. */
+    if (error == 0 && (is.listening || is.connected))
+        error = gt_watch_start(s);
+    if (error != 0) {
+        gt_shut(s);
+        goto out;
+    }
+    s->lent = lent;
+    if (is.listening)
+        s->state = GT_LISTENING;
+    else if (is.connected)
+        connected(s);
+out:
+    gt_lock_drop(&s->lock);
+    return error == GT_BADARG ? -EINVAL : error;
 }
 
 /* Without a descriptor there is nothing to name: einval, or what inet answers once the stream has ended. */

@@ -10,8 +10,8 @@ enum { GT_READ_SHIFT_MIN = 11, GT_READ_SHIFT_MAX = 16 };
 
 /* life.c */
 
-/* Opens a descriptor (fd: one that exists already, or -1: a new one) and takes the engine's reference. */
-int gt_open(gt_socket *socket, int family, int fd);
+/* The socket has got its descriptor, and so the engine its reference. */
+void gt_opened(gt_socket *socket, int family, int fd);
 /* Hands the descriptor to the poller. */
 int gt_watch_start(gt_socket *socket);
 /* CLOSING: some of the queue went out, so the peer is alive. */

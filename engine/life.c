@@ -23,19 +23,16 @@ void gt_socket_init(gt_socket *s, const gt_host *host, gt_poller *poller) {
 void gt_socket_fini(gt_socket *s) {
     gt_drop_input(s);
     gt_drop_output(s);
+    if (s->netns != NULL)
+        s->host->buffer_free(s->netns);
     gt_lock_fini(&s->lock);
 }
 
-int gt_open(gt_socket *s, int family, int fd) {
-    if (fd < 0)
-        fd = gt_sys_socket(family);
-    if (fd < 0)
-        return fd;
+void gt_opened(gt_socket *s, int family, int fd) {
     s->watch.fd = fd;
     s->settings.family = (uint8_t)family;
     s->open = true;
     s->host->keep(s);
-    return 0;
 }
 
 int gt_watch_start(gt_socket *s) {
@@ -58,11 +55,13 @@ static void close_descriptor(gt_socket *s) {
         gt_poller_clear_deadline(s->poller, &s->deadline);
         gt_poller_remove(&s->watch);
     }
+    s->watch.fd = -1;
+    if (s->lent)
+        return;
     /* Only {true, 0} is the kernel's: with any other time its close would block. */
     if (s->settings.linger == 0)
         (void)gt_sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
     gt_sys_close(fd);
-    s->watch.fd = -1;
 }
 
 bool gt_answer(gt_socket *s, gt_op_list *list, gt_op *op, int status) {

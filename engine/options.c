@@ -59,14 +59,19 @@ int gt_option_check(const gt_option *option, int where) {
             (option->number != GT_ACTIVE_COUNT || within(option->extra, -GT_ACTIVE_COUNT_MAX - 1, GT_ACTIVE_COUNT_MAX));
         break;
     case GT_TYPE_FAMILY:
-        good = option->number == AF_INET || option->number == AF_INET6;
+        good = option->number == AF_INET || option->number == AF_INET6 || option->number == AF_UNIX;
         break;
     case GT_TYPE_LINGER:
         good = within(option->number, row->low, row->high) && within(option->extra, 0, UINT16_MAX);
         break;
     case GT_TYPE_ADDRESS:
         good = option->address.size != 0 &&
-               (option->address.any.sa_family == AF_INET || option->address.any.sa_family == AF_INET6);
+               (option->address.any.sa_family == AF_INET || option->address.any.sa_family == AF_INET6 ||
+                option->address.any.sa_family == AF_UNIX);
+        break;
+    case GT_TYPE_PATH:
+        good = option->size <= (uint64_t)row->high && option->bytes != NULL &&
+               memchr(option->bytes, 0, option->size) == NULL;
         break;
     case GT_TYPE_BYTES:
         good = option->size <= (uint64_t)row->high && (option->bytes != NULL || option->size == 0);

@@ -22,20 +22,21 @@ enum gt_option_name {
 };
 
 enum gt_option_type {
-    GT_TYPE_BOOL,    /* number: 0 or 1 */
-    GT_TYPE_INT,     /* number: low..high */
-    GT_TYPE_TIMEOUT, /* number: milliseconds 0..high, or GT_INFINITY */
-    GT_TYPE_ACTIVE,  /* number: gt_active; extra: the count of GT_ACTIVE_COUNT, -32768..32767 */
-    GT_TYPE_MODE,    /* number: gt_mode */
-    GT_TYPE_PACKET,  /* number: gt_packet_type */
-    GT_TYPE_FAMILY,  /* number: AF_INET or AF_INET6 */
-    GT_TYPE_BACKEND, /* number: gt_send_backend */
-    GT_TYPE_LINGER,  /* number: 0 or 1; extra: seconds 0..65535 */
-    GT_TYPE_ADDRESS, /* address: its port is ignored */
-    GT_TYPE_BYTES,   /* bytes[0..size), at most high of them. Reading: bytes has room for size of them; size is set */
-    GT_TYPE_RAW,     /* number, extra: level and name of setsockopt(2), 32 bits each; bytes, size: as above */
-    GT_TYPE_DELIVER, /* number: gt_deliver */
-    GT_TYPE_CONTROL, /* bytes, size: as above; what is read is a sequence of cmsghdr */
+    GT_TYPE_BOOL,     /* number: 0 or 1 */
+    GT_TYPE_INT,      /* number: low..high */
+    GT_TYPE_TIMEOUT,  /* number: milliseconds 0..high, or GT_INFINITY */
+    GT_TYPE_ACTIVE,   /* number: gt_active; extra: the count of GT_ACTIVE_COUNT, -32768..32767 */
+    GT_TYPE_MODE,     /* number: gt_mode */
+    GT_TYPE_PACKET,   /* number: gt_packet_type */
+    GT_TYPE_FAMILY,   /* number: AF_INET, AF_INET6 or AF_UNIX */
+    GT_TYPE_BACKEND,  /* number: gt_send_backend */
+    GT_TYPE_LINGER,   /* number: 0 or 1; extra: seconds 0..65535 */
+    GT_TYPE_ADDRESS,  /* address: its port, unless that is 0, counts instead of the one given elsewhere */
+    GT_TYPE_BYTES,    /* bytes[0..size), at most high of them. Reading: bytes has room for size of them; size is set */
+    GT_TYPE_PATH,     /* as BYTES, without a 0 in it, nor at its end */
+    GT_TYPE_RAW,      /* number, extra: level and name of setsockopt(2), 32 bits each; bytes, size: as above */
+    GT_TYPE_DELIVER,  /* number: gt_deliver */
+    GT_TYPE_RECEIVED, /* number: tos or, on IPv6, tclass; extra: ttl; of what came last, -1: not known. Read only */
 };
 
 #define GT_INFINITY ((int64_t)-1)

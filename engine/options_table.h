@@ -50,8 +50,10 @@ GT_OPTION_ROW(LOW_MSGQ_WATERMARK, "low_msgq_watermark", INT,   1,   INT32_MAX,  
 GT_OPTION_ROW(DELAY_SEND,       "delay_send",         BOOL,    0,   1,          0,                GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
 GT_OPTION_ROW(TIMEOUT,          "timeout",            TIMEOUT, 0,   INT32_MAX,  GT_INFINITY,      GT_ANYWHERE | GT_INHERITED,      ENGINE, 0, 0)
 GT_OPTION_ROW(BIND_TO_DEVICE,   "bind_to_device",     BYTES,   0,   IFNAMSIZ - 1, 0,              GT_ANYWHERE,                     SYSTEM, SOL_SOCKET, SO_BINDTODEVICE)
+GT_OPTION_ROW(FD,               "fd",                 INT,     INT32_MIN, INT32_MAX, -1,          GT_AT_OPEN,                      ENGINE, 0, 0) /* negative: none */
+GT_OPTION_ROW(NETNS,            "netns",              PATH,    0,   UINT16_MAX, 0,                GT_ANYWHERE,                     ENGINE, 0, 0) /* the system has a limit of its own */
+GT_OPTION_ROW(PKTOPTIONS,       "pktoptions",         RECEIVED, 0,  0,          0,                GT_AT_GET,                       SYSTEM, 0, 0)
 GT_OPTION_ROW(RAW,              "raw",                RAW,     0,   INT32_MAX,  0,                GT_ANYWHERE,                     SYSTEM, 0, 0)
-GT_OPTION_ROW(PKTOPTIONS,       "pktoptions",         CONTROL, 0,   0,          0,                GT_AT_GET,                       SYSTEM, IPPROTO_IP, IP_PKTOPTIONS) /* on IPv6 its namesake */
 GT_OPTION_ROW(HEADER,           "header",             INT,     0,   UINT16_MAX, 0,                GT_ANYWHERE | GT_INHERITED,      HOST,   0, 0)
 GT_OPTION_ROW(DELIVER,          "deliver",            DELIVER, 0,   GT_DELIVER_PORT, GT_DELIVER_TERM, GT_ANYWHERE | GT_INHERITED,  HOST,   0, 0)
 /* clang-format on */

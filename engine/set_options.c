@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options of one socket: applying a checked option, and reading it back; and reading its counters. */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "engine/internal.h"
+
+#ifdef IP_PKTOPTIONS
+enum { GT_IP_PKTOPTIONS = IP_PKTOPTIONS };
+#else
+enum { GT_IP_PKTOPTIONS = -1 };
+#endif
+#ifdef IPV6_2292PKTOPTIONS
+enum { GT_IPV6_PKTOPTIONS = IPV6_2292PKTOPTIONS };
+#else
+enum { GT_IPV6_PKTOPTIONS = -1 };
+#endif
 
 enum { LINE_SIZE_DEFAULT = 64 * 1024 }; /* a line longer than this comes in pieces, unless option buffer says else */
 
@@ -36,6 +48,20 @@ static int set_active(gt_socket *s, const gt_option *option) {
     settings->active = GT_PASSIVE;
     if (!gt_tell(s, GT_TCP_PASSIVE, 0))
         gt_begin_close(s);
+    return 0;
+}
+
+/* Kept for who asks; what it does is done when the descriptor is made. */
+static int set_netns(gt_socket *s, const gt_option *option) {
+    gt_buffer *name = s->host->buffer_new(option->size + 1);
+
+    if (name == NULL)
+        return -ENOMEM;
+    memcpy(name->bytes, option->bytes, option->size);
+    name->bytes[option->size] = 0;
+    if (s->netns != NULL)
+        s->host->buffer_free(s->netns);
+    s->netns = name;
     return 0;
 }
 
@@ -108,7 +134,9 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
     case GT_OPT_BACKLOG:
         settings->backlog = (uint16_t)option->number;
         break;
-    default: /* family, ip and port are read from the list when the socket is opened */
+    case GT_OPT_NETNS:
+        return option->bytes != NULL ? set_netns(s, option) : 0; /* NULL: the default */
+    default: /* family, ip, port and fd are read from the list when the socket is opened */
         break;
     }
     return 0;
@@ -148,6 +176,8 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
                                 (socklen_t)option->size);
         return 0;
     }
+    if (option->name == GT_OPT_NODELAY && s->settings.family == AF_UNIX) /* as inet: there is no delay */
+        return 0;
     if (row->type == GT_TYPE_BYTES)
         return refused(gt_sys_setsockopt(s->watch.fd, row->level, row->option, option->bytes, (socklen_t)option->size));
     error = refused(gt_set_number(s->watch.fd, option->name, value));
@@ -216,23 +246,41 @@ int gt_set_options(gt_socket *s, const gt_option *options, int count) {
     return error;
 }
 
-static int get_bytes(const gt_socket *s, gt_option *option) {
-    const gt_option_row *row = &gt_option_rows[option->name];
-    socklen_t size = (socklen_t)option->size;
-    int level = row->level, name = row->option, error;
+/* Of a control message; the system uses one byte or four. */
+static int value_of(const struct cmsghdr *message) {
+    int value;
 
-    if (option->bytes == NULL || option->size > INT32_MAX)
+    if (message->cmsg_len < CMSG_LEN(sizeof value))
+        return *CMSG_DATA(message);
+    memcpy(&value, CMSG_DATA(message), sizeof value);
+    return value;
+}
+
+/* What the packet that came last said of itself, as far as options recvtos, recvttl and recvtclass ask for it. */
+static int get_received(gt_socket *s, gt_option *option) {
+    union {
+        struct cmsghdr first; /* for its alignment */
+        uint8_t bytes[256];
+    } control;
+    bool six = s->settings.family == AF_INET6;
+    socklen_t size = sizeof control;
+    struct msghdr all = {.msg_control = &control};
+
+    if (s->settings.family == AF_UNIX)
         return -EINVAL;
-    if (row->type == GT_TYPE_RAW) {
-        level = (int)option->number;
-        name = (int)option->extra;
-    } else if (row->type == GT_TYPE_CONTROL && s->settings.family == AF_INET6) {
-        level = IPPROTO_IPV6;
-        name = IPV6_2292PKTOPTIONS;
+    if (gt_sys_getsockopt(s->watch.fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? GT_IPV6_PKTOPTIONS : GT_IP_PKTOPTIONS,
+                          &control, &size) != 0)
+        return -ENOPROTOOPT;
+    all.msg_controllen = size;
+    option->number = -1;
+    option->extra = -1;
+    for (struct cmsghdr *each = CMSG_FIRSTHDR(&all); each != NULL; each = CMSG_NXTHDR(&all, each)) {
+        if (each->cmsg_level == (six ? IPPROTO_IPV6 : IPPROTO_IP) && each->cmsg_type == (six ? IPV6_TCLASS : IP_TOS))
+            option->number = value_of(each);
+        else if (each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_TTL)
+            option->extra = value_of(each);
     }
-    error = gt_sys_getsockopt(s->watch.fd, level, name, option->bytes, &size);
-    option->size = size;
-    return row->type == GT_TYPE_RAW && error != 0 ? -ENOPROTOOPT : error;
+    return 0;
 }
 
 static int get_of_system(gt_socket *s, gt_option *option) {
@@ -243,14 +291,41 @@ static int get_of_system(gt_socket *s, gt_option *option) {
 
     if (s->watch.fd < 0) /* ENDED: left out, as options of another family are */
         return -ENOPROTOOPT;
-    if (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES || row->type == GT_TYPE_CONTROL)
-        return get_bytes(s, option);
+    if (row->type == GT_TYPE_RECEIVED)
+        return get_received(s, option);
+    if (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES) {
+        bool raw = row->type == GT_TYPE_RAW;
+        if (option->bytes == NULL || option->size > INT32_MAX)
+            return -EINVAL;
+        size = (socklen_t)option->size;
+        error = gt_sys_getsockopt(s->watch.fd, raw ? (int)option->number : row->level,
+                                  raw ? (int)option->extra : row->option, option->bytes, &size);
+        option->size = size;
+        return raw && error != 0 ? -ENOPROTOOPT : error;
+    }
     error = gt_sys_getsockopt(s->watch.fd, row->level, row->option, &value, &size);
     option->number = row->type == GT_TYPE_BOOL ? value != 0 : value;
     return error;
 }
 
-static int get_of_engine(const gt_settings *settings, gt_option *option) {
+/* Without a 0 at the end, and no more than there is room for, as the system does with its own. */
+static int get_netns(const gt_socket *s, gt_option *option) {
+    size_t size;
+
+    if (option->bytes == NULL)
+        return -EINVAL;
+    if (s->netns == NULL)
+        return -ENOPROTOOPT;
+    size = strlen((const char *)s->netns->bytes);
+    if (size < option->size)
+        option->size = size;
+    memcpy(option->bytes, s->netns->bytes, option->size);
+    return 0;
+}
+
+static int get_of_engine(const gt_socket *s, gt_option *option) {
+    const gt_settings *settings = &s->settings;
+
     switch (option->name) {
     case GT_OPT_ACTIVE:
         option->number = settings->active;
@@ -305,6 +380,8 @@ static int get_of_engine(const gt_settings *settings, gt_option *option) {
         option->number = settings->linger >= 0;
         option->extra = settings->linger >= 0 ? settings->linger : 0;
         break;
+    case GT_OPT_NETNS:
+        return get_netns(s, option);
     default:
         return -EINVAL;
     }
@@ -320,7 +397,7 @@ int gt_get_option(gt_socket *s, gt_option *option) {
     if (closed(s))
         error = -EINVAL;
     else if (gt_option_rows[option->name].owner == GT_OF_ENGINE)
-        error = get_of_engine(&s->settings, option);
+        error = get_of_engine(s, option);
     else if (gt_option_rows[option->name].owner == GT_OF_SYSTEM)
         error = get_of_system(s, option);
     else

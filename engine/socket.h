@@ -46,6 +46,7 @@ struct gt_socket {
     gt_op_list readers;      /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
     gt_op_list writers;      /* GT_OP_SENDFILE, then GT_OP_SEND, each in order; GT_OP_CLOSE while CLOSING */
 
+    gt_buffer *netns; /* option netns, ended by 0; NULL: not given */
     gt_buffer *input; /* received, and not yet asked for: bytes[input_from..input_to); NULL if nothing */
     size_t input_from, input_to;
     gt_segment *output; /* to be sent, in order */
@@ -69,6 +70,7 @@ struct gt_socket {
     bool write_ended : 1;  /* shutdown(write) was asked for: once the queue is empty it is done */
     bool congested : 1;    /* the queue reached high_watermark, and not yet low_watermark */
     bool open : 1;         /* the engine holds its reference of an open socket */
+    bool lent : 1;         /* the descriptor is somebody else's, to close when the socket no longer uses it */
 };
 
 /* Prepares zeroed memory; no system call. poller: where it will be watched. */
@@ -77,10 +79,20 @@ void gt_socket_init(gt_socket *socket, const gt_host *host, gt_poller *poller);
 void gt_socket_fini(gt_socket *socket);
 
 /* Connects to an address (a host tries the addresses of a name with a socket each). Options are checked first; a bad
- * one is GT_BADARG and nothing has happened. op: GT_OP_CONNECT. After a failure the socket is SHUT. */
+ * one is GT_BADARG and nothing has happened. op: GT_OP_CONNECT. After a failure the socket is SHUT.
+ *
+ * With option fd it is that descriptor which connects (or listens), and which stays its maker's: neither a failure nor
+ * the socket's end closes it, as with OTP's inet. Until then nobody else may use it. */
 int gt_connect(gt_socket *socket, const gt_option *options, int count, const gt_address *to, gt_op *op);
-/* Listens on an address (its port; option ip, if given, replaces the rest of it). 0 or an error, GT_BADARG as above. */
+/* Listens on an address (its port; option ip, if given, replaces the rest of it). 0 or an error, GT_BADARG as above. A
+ * descriptor of option fd is only bound if option ip or a port is given; a local address (AF_UNIX) without a name
+ * likewise only by option ip, which then makes an abstract one. */
 int gt_listen(gt_socket *socket, const gt_option *options, int count, const gt_address *at);
+/* A descriptor becomes a socket: CONNECTED or LISTENING, as it is, or NEW (a fresh one, for options and names only). It
+ * is made non-blocking and close-on-exec. family: what it must be of, or AF_UNSPEC. lent: it stays its maker's, as with
+ * option fd; else the socket closes it at its end. After a failure it is its maker's in either case, and the socket
+ * SHUT. Options are set as by gt_set_options. -EINVAL: an option, or another family; and gt_sys_adopt's errors. */
+int gt_fdopen(gt_socket *socket, int fd, int family, bool lent, const gt_option *options, int count);
 /* Takes a connection. op: GT_OP_ACCEPT. */
 int gt_accept(gt_socket *listener, gt_op *op);
 /* Receives: op->length bytes, or a packet. op: GT_OP_RECV. */

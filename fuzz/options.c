@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Option lists of any content, given to real sockets in each state: all are checked before one is applied, and what was
  * set is read back. */
+#define _GNU_SOURCE /* pipe2 */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "engine/socket.h"
@@ -100,13 +102,23 @@ static gt_poller *poller;
 static int peer_listener;
 static gt_address peer_address;
 
+/* What option fd may name: no socket of this program's own, but one made for it. */
+enum { NO_FD, BAD_FD, PIPE_FD, UDP_FD, FRESH_FD, FDS };
+static int given_fds[FDS] = {-1, 1 << 20, -1, -1, -1};
+
 static void prepare(void) {
+    int pipe_ends[2];
+
     if (poller != NULL)
         return;
     gt_poller_user_init(&user, malloc, free);
     CHECK(gt_poller_open(&poller, &gt_backend_epoll, &user) == 0);
     peer_address = (gt_address){.size = sizeof(struct sockaddr_in),
                                 .in = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}}};
+    CHECK(pipe2(pipe_ends, O_CLOEXEC) == 0);
+    given_fds[PIPE_FD] = pipe_ends[0];
+    given_fds[UDP_FD] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(given_fds[UDP_FD] >= 0);
     peer_listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(peer_listener >= 0 && bind(peer_listener, &peer_address.any, peer_address.size) == 0);
     CHECK(listen(peer_listener, 128) == 0);
@@ -132,6 +144,22 @@ static int64_t number(input *in, const gt_option_row *row) {
     }
 }
 
+static void give_descriptor(input *in, gt_option *o) {
+    int which = take_byte(in) % (FDS + 1);
+
+    if (which == FRESH_FD && given_fds[FRESH_FD] < 0)
+        given_fds[FRESH_FD] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    o->number = which < FDS ? given_fds[which] : INT64_MAX;
+}
+
+static void give_path(input *in, gt_option *o) {
+    static char paths[][24] = {"/proc/self/ns/net", "/nowhere", "/tmp", ""};
+    uint8_t which = take_byte(in);
+
+    o->bytes = (which & 4) != 0 ? NULL : paths[which & 3];
+    o->size = strlen(paths[which & 3]) + ((which & 8) != 0); /* with a 0 in it */
+}
+
 static gt_option option(input *in) {
     gt_option o = {.name = take_byte(in) % (GT_OPTIONS + 2)};
     const gt_option_row *row = o.name < GT_OPTIONS ? &gt_option_rows[o.name] : NULL;
@@ -140,13 +168,22 @@ static gt_option option(input *in) {
         o.name = UINT16_MAX;
     o.number = number(in, row);
     if (row != NULL && row->type == GT_TYPE_FAMILY && (o.number & 1) != 0)
-        o.number = (o.number & 2) != 0 ? AF_INET6 : AF_INET;
+        o.number = (o.number & 2) != 0 ? AF_INET6 : (o.number & 4) != 0 ? AF_UNIX : AF_INET;
+    if (o.name == GT_OPT_FD)
+        give_descriptor(in, &o);
+    if (row != NULL && row->type == GT_TYPE_PATH)
+        give_path(in, &o);
     if (row != NULL && (row->type == GT_TYPE_ACTIVE || row->type == GT_TYPE_LINGER))
         o.extra = number(in, NULL);
     if (row != NULL && row->type == GT_TYPE_ADDRESS) {
         uint8_t shape = take_byte(in);
         o.address.size = (shape & 1) != 0 ? sizeof o.address.in : 0;
         o.address.any.sa_family = (shape & 2) != 0 ? AF_INET6 : (shape & 4) != 0 ? AF_INET : take_byte(in);
+        if (o.address.any.sa_family == AF_UNIX &&
+            o.address.size != 0) /* an abstract name: one byte of it is nobody's */
+            o.address.size = (shape & 8) != 0    ? GT_ADDRESS_TOO_LONG
+                             : (shape & 16) != 0 ? (socklen_t)offsetof(struct sockaddr_un, sun_path)
+                                                 : (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1;
         if (o.address.size != 0 && o.address.any.sa_family == AF_INET6)
             o.address.size = sizeof o.address.in6;
     }
@@ -368,6 +405,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         count = list_of(&in, list);
     } while (in.size > 0);
     close_peer(peer);
+    close_peer(given_fds[FRESH_FD]);
+    given_fds[FRESH_FD] = -1;
     (void)gt_close(&o->socket, NULL);
     CHECK(o->socket.state == GT_SHUT);
     CHECK(o->references == 1);

@@ -45,6 +45,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #ifdef __cplusplus
 #include <initializer_list>
@@ -103,22 +104,31 @@ typedef struct gentcp_data {
 /* Releases the bytes, and http; *data is empty then. From any thread. Harmless on {0}, on NULL, and when repeated. */
 GENTCP_API void gentcp_data_release(gentcp_data *data);
 
-/* An address and a port: sockaddr_in or sockaddr_in6, by any.sa_family; size bytes of it count. */
+/* An address and a port, or a local name (AF_UNIX): sockaddr_in, sockaddr_in6 or sockaddr_un, by any.sa_family; size
+ * bytes of it count. Of a local name these are the family and the name's own bytes, without a 0 at its end. */
 typedef struct gentcp_address {
     socklen_t size;
     union {
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
+        struct sockaddr_un un;
     };
 } gentcp_address;
 
-/* The port of an address, in the host's byte order. */
+/* The port of an address, in the host's byte order; 0 of a local name. */
 GENTCP_API uint16_t gentcp_address_port(const gentcp_address *address);
-/* Reads a numeric address ("127.0.0.1", "::1", "fe80::1%eth0"). 0 or GENTCP_BADARG. */
+/* Reads a numeric address ("127.0.0.1", "::1", "fe80::1%eth0"), or, with a '/' in it, the path of a local name
+ * ("/run/x.sock", "./x.sock"), or, with '@' in front, an abstract one ("@x": Linux), whose port must be 0. 0 or
+ * GENTCP_BADARG. */
 GENTCP_API int gentcp_address_parse(const char *text, uint16_t port, gentcp_address *out);
-enum { GENTCP_ADDRESS_TEXT = 64 }; /* large enough for every address's text, and its 0 */
-/* Writes an address without its port, as text ended by 0. 0, GENTCP_BADARG, or -ENOSPC: more than size bytes. */
+/* Makes a local name of its bytes: a path; or 0 and then up to 107 bytes of any value: a name in Linux's abstract
+ * namespace. 0; GENTCP_BADARG: none at all, more than 107 bytes of a path, or a 0 in it. */
+GENTCP_API int gentcp_address_local(const void *name, size_t size, gentcp_address *out);
+enum { GENTCP_ADDRESS_TEXT = 128 }; /* large enough for every address's text, and its 0 */
+/* Writes an address without its port, as text ended by 0, that gentcp_address_parse reads. Of an abstract name each 0
+ * is an '@'; the address of a local socket that has no name is "". 0, GENTCP_BADARG, or -ENOSPC: more than size bytes.
+ */
 GENTCP_API int gentcp_address_format(const gentcp_address *address, char *text, size_t size);
 
 /* ---- Configuration ---- */
@@ -193,9 +203,11 @@ enum gentcp_option_name {
     GENTCP_OPT_DELAY_SEND,
     GENTCP_OPT_TIMEOUT,
     GENTCP_OPT_BIND_TO_DEVICE,
-    GENTCP_OPT_RAW, /* these four: on hosts of Erlang; see gentcp_socket_fd for raw and pktoptions */
+    GENTCP_OPT_FD,
+    GENTCP_OPT_NETNS,
     GENTCP_OPT_PKTOPTIONS,
-    GENTCP_OPT_HEADER,
+    GENTCP_OPT_RAW,
+    GENTCP_OPT_HEADER, /* these two: on hosts of Erlang */
     GENTCP_OPT_DELIVER,
 };
 
@@ -238,7 +250,9 @@ typedef struct gentcp_option {
     int name;         /* enum gentcp_option_name */
     int64_t number;   /* the value; a boolean is 0 or 1 */
     int64_t extra;    /* the count of GENTCP_ACTIVE_N, the seconds of GENTCP_LINGER */
-    const char *text; /* of GENTCP_IP and GENTCP_BIND_TO_DEVICE; must last until the call returns */
+    const char *text; /* of GENTCP_IP, GENTCP_BIND_TO_DEVICE and GENTCP_NETNS; must last until the call returns, */
+    void *bytes;      /* as must these, of GENTCP_RAW_OPTION, GENTCP_IFADDR and GENTCP_READ_TEXT */
+    size_t size;      /* of bytes; getopts: then of what it has filled in */
 } gentcp_option;
 
 static inline gentcp_option gentcp_option_make(int name, int64_t number, int64_t extra, const char *text) {
@@ -247,6 +261,16 @@ static inline gentcp_option gentcp_option_make(int name, int64_t number, int64_t
     option.number = number;
     option.extra = extra;
     option.text = text;
+    option.bytes = NULL;
+    option.size = 0;
+    return option;
+}
+
+static inline gentcp_option gentcp_option_bytes(int name, int64_t number, int64_t extra, const void *bytes,
+                                                size_t size) {
+    gentcp_option option = gentcp_option_make(name, number, extra, NULL);
+    option.bytes = (void *)(uintptr_t)bytes; /* only getopts writes there */
+    option.size = size;
     return option;
 }
 
@@ -299,10 +323,34 @@ enum { GENTCP_OPTIONS_MAX = 64 };
 /* Whether, and how many seconds (0..65535), close waits for what is queued. (true, 0): it doesn't, and the peer gets a
  * reset. Default, or false: up to 5 seconds without progress, and 180 in all. Inherited. */
 #define GENTCP_LINGER(value, seconds) gentcp_option_make(GENTCP_OPT_LINGER, (value), (seconds), NULL)
-/* AF_INET or AF_INET6; connect and listen only. Default: both, for connect; AF_INET, for listen. */
+/* AF_INET, AF_INET6 or AF_UNIX; connect and listen only. Default: both IPv4 and IPv6, for gentcp_connect; that of the
+ * local address, else AF_INET, for listen. */
 #define GENTCP_FAMILY(family) GENTCP_OPTION(GENTCP_OPT_FAMILY, (family))
-/* The local address, as text: numeric, "any" or "loopback" (of the family, else IPv4); connect and listen only. */
+/* The local address, as text: what gentcp_address_parse reads, "any" or "loopback" (of the family, else IPv4); connect
+ * and listen only. With GENTCP_FAMILY(AF_UNIX) any text is a path, but for an '@' in front. A path is made by
+ * listening, and is the program's to remove. */
 #define GENTCP_IP(address) gentcp_option_make(GENTCP_OPT_IP, 0, 0, (address))
+/* The same as a const gentcp_address *. Its port, unless that is 0, counts instead of what else says the port. */
+#define GENTCP_IFADDR(address) gentcp_option_bytes(GENTCP_OPT_IP, 0, 0, (address), sizeof(gentcp_address))
+/* A descriptor to connect or listen with, instead of a new one; negative: none. It may be bound, connected (then
+ * connect is -EISCONN) or listening already, and is bound if a local address or port is given. It is made non-blocking
+ * and close-on-exec, and stays the caller's: neither a failure nor gentcp_close closes it (as with OTP's {fd, N}), but
+ * until then nobody else may use it. Compare gentcp_fdopen, which has the errors as well. connect and listen only. */
+#define GENTCP_FD(fd) GENTCP_OPTION(GENTCP_OPT_FD, (fd))
+/* The network namespace to open the socket in, as the path of its file ("/run/netns/blue"). Linux. connect and listen
+ * are the errors of open(2) and setns(2), such as -ENOENT, -EPERM, and -EINVAL: no such file. Set later it is kept, and
+ * does nothing. getopts: with GENTCP_READ_TEXT; absent if it wasn't given. */
+#define GENTCP_NETNS(path) gentcp_option_make(GENTCP_OPT_NETNS, 0, 0, (path))
+/* Any option of setsockopt(2). As with inet, what the system says to it when it is set isn't told. getopts: reads up to
+ * size bytes into bytes; absent if the system refuses. */
+#define GENTCP_RAW_OPTION(level, name, bytes, size)                                                                    \
+    gentcp_option_bytes(GENTCP_OPT_RAW, (level), (name), (bytes), (size))
+/* getopts only: room for the text of bind_to_device or netns, which is ended by 0 and cut short if it doesn't fit; size
+ * is then its length. */
+#define GENTCP_READ_TEXT(name, room, size) gentcp_option_bytes((name), 0, 0, (room), (size))
+/* getopts only: what the packets that came last said: number is their tos, or tclass on IPv6, and extra their ttl on
+ * IPv4, as far as GENTCP_RECVTOS, GENTCP_RECVTCLASS and GENTCP_RECVTTL ask for it; else -1. */
+#define GENTCP_PKTOPTIONS GENTCP_OPTION(GENTCP_OPT_PKTOPTIONS, -1)
 /* The local port of a connection, 0..65535; connect only. Default: 0: any. */
 #define GENTCP_PORT(port) GENTCP_OPTION(GENTCP_OPT_PORT, (port))
 /* How many connections may wait to be accepted, 0..65535; listen only. Default: 5. */
@@ -333,7 +381,7 @@ enum { GENTCP_OPTIONS_MAX = 64 };
 #define GENTCP_REUSEPORT(value)    GENTCP_OPTION(GENTCP_OPT_REUSEPORT, (value))   /* bool */
 #define GENTCP_REUSEPORT_LB(value) GENTCP_OPTION(GENTCP_OPT_REUSEPORT_LB, (value)) /* bool; on Linux the same */
 #define GENTCP_DONTROUTE(value)    GENTCP_OPTION(GENTCP_OPT_DONTROUTE, (value))    /* bool */
-/* The name of the network device to use, "" for any: SO_BINDTODEVICE. getopts: -EINVAL. */
+/* The name of the network device to use, "" for any: SO_BINDTODEVICE. getopts: with GENTCP_READ_TEXT. */
 #define GENTCP_BIND_TO_DEVICE(device) gentcp_option_make(GENTCP_OPT_BIND_TO_DEVICE, 0, 0, (device))
 /* Kept and read back, without any effect here: exclusiveaddruse is of Windows, debug traces OTP's driver, and the msgq
  * watermarks bound the queue of callers in front of an OTP port, which gentcp hasn't got. */
@@ -365,7 +413,21 @@ GENTCP_API int gentcp_getopt(gentcp_socket socket, enum gentcp_option_name name,
  * connect(2), socket(2) and bind(2), as met last; -ENOMEM. */
 GENTCP_API int gentcp_connect(const char *host, uint16_t port, const gentcp_option *options, int64_t timeout_ms,
                               gentcp_socket *out);
-/* Listens on a port (gen_tcp:listen/2); 0 is any that is free. The caller is the owner. GENTCP_BADARG: an option;
+/* Connects to one address (gen_tcp:connect/3 with a sockaddr, or with {local, Path} and port 0), as gentcp_connect does
+ * to each of a name's. GENTCP_BADARG, too: the address isn't one, or of another family than an option. Local names:
+ * -ENOENT, -ECONNREFUSED, -EINVAL: no name, -EAGAIN: the listener's backlog is full. */
+GENTCP_API int gentcp_connect_address(const gentcp_address *to, const gentcp_option *options, int64_t timeout_ms,
+                                      gentcp_socket *out);
+/* Makes a socket of a descriptor that exists (gen_tcp:fdopen/2): of one end of socketpair(2), of an inherited
+ * connection or listener; of a fresh one, which then can't be used but for its options and names. Options as in
+ * setopts. The caller is the owner. It is made non-blocking and close-on-exec (non-blocking is for all who share it),
+ * and it is gentcp's on success, closed with the socket; after a failure it is the caller's. GENTCP_BADARG: negative;
+ * -EBADF; -ENOTSOCK; -EOPNOTSUPP: not a stream socket; -EAFNOSUPPORT: neither IPv4, IPv6 nor local; -EINVAL: an option;
+ * -EEXIST: it is a socket of this process already (poll(2) does not notice); -ECONNRESET and such: a connection that
+ * has failed; -ENOMEM. */
+GENTCP_API int gentcp_fdopen(int fd, const gentcp_option *options, gentcp_socket *out);
+/* Listens on a port, 0: any that is free, and 0 for a local name (gen_tcp:listen/2). The caller is the owner.
+ * GENTCP_BADARG: an option, or a port with a local name; -EINVAL: AF_UNIX without a name;
  * -EADDRINUSE and the other errors of bind(2), listen(2) and socket(2). */
 GENTCP_API int gentcp_listen(uint16_t port, const gentcp_option *options, gentcp_socket *out);
 /* Takes a connection (gen_tcp:accept/2), whose owner is the caller. Any number of threads may wait; they are served in
@@ -530,7 +592,7 @@ GENTCP_API int gentcp_controlling_process(gentcp_socket socket, gentcp_pid owner
 
 /* ---- What a socket is ---- */
 
-/* A socket's own address, its peer's, and its own port. -EINVAL: closed; -ENOTCONN. */
+/* A socket's own address, its peer's, and its own port (0: it is local). -EINVAL: closed; -ENOTCONN. */
 GENTCP_API int gentcp_sockname(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_peername(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_port(gentcp_socket socket, uint16_t *out);

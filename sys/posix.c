@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The system calls, on POSIX systems that have accept4, SOCK_NONBLOCK and MSG_NOSIGNAL (Linux, the BSDs, illumos). */
-#define _GNU_SOURCE /* accept4 */
+#define _GNU_SOURCE /* accept4, setns */
 #include <errno.h>
+#include <fcntl.h>
+#ifdef __linux__
+#include <sched.h>
+#include <stdlib.h>
+#endif
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,11 +23,105 @@ static int result(int status) {
     return status < 0 ? failure() : status;
 }
 
-int gt_sys_socket(int family) {
+static int new_socket(int family) {
     return result(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+#ifdef __linux__
+/* Its own namespace first: that needs the same rights as coming back to it. Not blocking, for the path may be a fifo's.
+ */
+static int socket_in(int family, const char *netns) {
+    int theirs, fd;
+    int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+    if (own < 0)
+        return failure();
+    theirs = open(netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (theirs < 0) {
+        fd = failure();
+        goto close_own;
+    }
+    if (setns(own, CLONE_NEWNET) != 0 || setns(theirs, CLONE_NEWNET) != 0) {
+        fd = failure();
+        goto close_theirs;
+    }
+    fd = new_socket(family);
+    if (setns(own, CLONE_NEWNET) != 0)
+        abort();
+close_theirs:
+    gt_sys_close(theirs);
+close_own:
+    gt_sys_close(own);
+    return fd;
+}
+#else
+static int socket_in(int family, const char *netns) {
+    (void)family, (void)netns;
+    return -ENOTSUP;
+}
+#endif
+
+int gt_sys_socket(int family, const char *netns) {
+    return netns != NULL ? socket_in(family, netns) : new_socket(family);
+}
+
+static int number_of(int fd, int option, int *out) {
+    socklen_t size = sizeof *out;
+
+    return result(getsockopt(fd, SOL_SOCKET, option, out, &size));
+}
+
+static int look_at(int fd, int family, gt_existing *out) {
+    gt_address address;
+    int type, listening;
+    int error = gt_sys_sockname(fd, &address);
+
+    if (error == 0)
+        error = number_of(fd, SO_TYPE, &type);
+    if (error == 0)
+        error = number_of(fd, SO_ACCEPTCONN, &listening);
+    if (error != 0)
+        return error;
+    if (type != SOCK_STREAM)
+        return -EOPNOTSUPP;
+    out->family = address.any.sa_family;
+    if (out->family != AF_INET && out->family != AF_INET6 && out->family != AF_UNIX)
+        return -EAFNOSUPPORT;
+    if (family != AF_UNSPEC && out->family != family)
+        return -EINVAL;
+    out->listening = listening != 0;
+    out->connected = gt_sys_peername(fd, &address) == 0;
+    return out->connected || out->listening ? 0 : gt_sys_pending_error(fd);
+}
+
+int gt_sys_adopt(int fd, int family, gt_existing *out) {
+    int error = look_at(fd, family, out);
+    int flags;
+
+    if (error != 0)
+        return error;
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return failure();
+    return 0;
+}
+
+/* The system would take the part of a path that is in front of a 0. */
+static bool is_usable(const gt_address *address) {
+    const char *name = address->un.sun_path;
+    size_t size;
+
+    if (address->size > ADDRESS_MAX)
+        return false;
+    if (address->any.sa_family != AF_UNIX)
+        return true;
+    size = gt_address_name_size(address);
+    return size == 0 || name[0] == 0 || (size <= GT_LOCAL_PATH_MAX && memchr(name, 0, size) == NULL);
+}
+
 int gt_sys_connect(int fd, const gt_address *to) {
+    if (!is_usable(to))
+        return -EINVAL;
     if (connect(fd, &to->any, to->size) == 0)
         return 0;
     /* An interrupted connect goes on by itself; to call it again would be EALREADY. */
@@ -29,6 +129,8 @@ int gt_sys_connect(int fd, const gt_address *to) {
 }
 
 int gt_sys_bind(int fd, const gt_address *at) {
+    if (!is_usable(at))
+        return -EINVAL;
     return result(bind(fd, &at->any, at->size));
 }
 
@@ -88,12 +190,19 @@ int gt_sys_getsockopt(int fd, int level, int option, void *value, socklen_t *siz
     return result(getsockopt(fd, level, option, value, size));
 }
 
-/* The system reports the full size of an address even if it had to cut it short. */
+/* The system reports the full size of an address even if it had to cut it short, and counts a path's 0. */
 static int address_result(int status, gt_address *out) {
     if (status < 0)
         return failure();
     if (out->size > ADDRESS_MAX)
         out->size = ADDRESS_MAX;
+    if (out->any.sa_family == AF_UNIX) {
+        size_t before = offsetof(struct sockaddr_un, sun_path);
+        if (out->size > sizeof out->un)
+            out->size = sizeof out->un;
+        if (out->size > before && out->un.sun_path[0] != 0)
+            out->size = (socklen_t)(before + strnlen(out->un.sun_path, out->size - before));
+    }
     return 0;
 }
 

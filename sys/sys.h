@@ -12,20 +12,53 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
-/* A socket address: IPv4 or IPv6. size is the part of it that counts (0: no address). */
+/* A socket address: IPv4, IPv6, or local (AF_UNIX). size is the part of it that counts (0: no address).
+ *
+ * A local name is un.sun_path[0..gt_address_name_size): a path, without a 0 at its end; or, if it begins with a 0, a
+ * name in Linux's abstract namespace, any bytes; or empty: no name. One that is too long to be written there is told by
+ * size GT_ADDRESS_TOO_LONG. To use a name that is too long, or a path with a 0 in it, is -EINVAL. */
 typedef struct gt_address {
     socklen_t size;
     union {
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
+        struct sockaddr_un un;
     };
 } gt_address;
 
-/* A new TCP socket of that family (AF_INET, AF_INET6): socket(2). Returns the descriptor. */
-int gt_sys_socket(int family);
-/* Starts a connection: connect(2). 0: done; -EINPROGRESS: the descriptor becomes writable when it is decided. */
+#define GT_ADDRESS_TOO_LONG ((socklen_t)UINT32_MAX)
+enum { GT_LOCAL_PATH_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 }; /* bytes of a path; a 0 follows */
+
+/* How many bytes of un.sun_path are the name. */
+static inline size_t gt_address_name_size(const gt_address *address) {
+    size_t before = offsetof(struct sockaddr_un, sun_path);
+    return address->size > before && address->size <= sizeof address->un ? address->size - before : 0;
+}
+
+/* A new stream socket of that family (AF_INET, AF_INET6, AF_UNIX): socket(2). Returns the descriptor.
+ * netns: the path of a network namespace to make it in, or NULL. The calling thread goes there and comes back: it first
+ * makes sure that it may, and if it then can't, the program is aborted, for all that this thread did later would be in
+ * the wrong network. -ENOENT and the other errors of open(2); -EINVAL: the path leads to something else; -EPERM: not
+ * allowed (setns(2)); -ENOTSUP: not on this system. */
+int gt_sys_socket(int family, const char *netns);
+
+/* What an existing descriptor is. */
+typedef struct gt_existing {
+    int family;     /* AF_INET, AF_INET6, AF_UNIX */
+    bool listening; /* connections can be accepted from it */
+    bool connected; /* it has a peer; neither: a fresh socket */
+} gt_existing;
+
+/* Looks at a descriptor that somebody else has made, and makes it non-blocking and close-on-exec. family: what it must
+ * be of; AF_UNSPEC: any of them. -EBADF; -ENOTSOCK; -EOPNOTSUPP: not a stream socket; -EINVAL: of another family;
+ * -EAFNOSUPPORT: of none that is known here; the error of a connection that has failed. After an error the descriptor
+ * is as it was. */
+int gt_sys_adopt(int fd, int family, gt_existing *out);
+/* Starts a connection: connect(2). 0: done; -EINPROGRESS: the descriptor becomes writable when it is decided; -EAGAIN:
+ * a local listener has no room for it, and nobody will tell when it has. */
 int gt_sys_connect(int fd, const gt_address *to);
 int gt_sys_bind(int fd, const gt_address *at);
 int gt_sys_listen(int fd, int backlog);

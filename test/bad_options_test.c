@@ -103,7 +103,6 @@ static void options_for_opening_only_take_their_ranges(void **state) {
         bool connect, listen; /* takes it */
     } rows[] = {
         {GENTCP_FAMILY(AF_INET), true, true},
-        {GENTCP_FAMILY(AF_UNIX), false, false},
         {GENTCP_FAMILY(-1), false, false},
         {GENTCP_FAMILY(AF_INET + 256), false, false},
         {GENTCP_INET_BACKEND(-1), false, false},

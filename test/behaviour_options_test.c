@@ -15,7 +15,7 @@ static bool is_for(int name, int where) {
 /* Has no number that an IPv4 socket of this host can be asked for. */
 static bool is_unreadable(int name) {
     return !is_for(name, GT_AT_GET) || gt_option_rows[name].owner == GT_OF_HOST || name == GENTCP_OPT_RAW ||
-           name == GENTCP_OPT_PKTOPTIONS || name == GENTCP_OPT_BIND_TO_DEVICE;
+           name == GENTCP_OPT_BIND_TO_DEVICE || name == GENTCP_OPT_NETNS;
 }
 
 static bool is_of_ipv6(int name) {
@@ -76,7 +76,7 @@ static void assert_has(gentcp_socket socket, const struct value *value) {
 static void every_option_that_can_be_read_has_a_value_here(void **state) {
     (void)state;
     for (int name = 0; name < GT_OPTIONS; name++) {
-        bool has = name == GENTCP_OPT_RECBUF || name == GENTCP_OPT_SNDBUF || is_of_ipv6(name) || is_unreadable(name);
+        bool has = name == GENTCP_OPT_PKTOPTIONS || name == GENTCP_OPT_RECBUF || name == GENTCP_OPT_SNDBUF || is_of_ipv6(name) || is_unreadable(name);
         for (int i = 0; i < VALUES; i++)
             has = has || values[i].name == name;
         if (!has)

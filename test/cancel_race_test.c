@@ -150,7 +150,7 @@ static gt_socket *connection(int *peer) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
     gt_lock_take(&socket->lock);
-    assert_int_equal(gt_open(socket, AF_INET, ends[0]), 0);
+    gt_opened(socket, AF_INET, ends[0]);
     assert_int_equal(gt_watch_start(socket), 0);
     socket->settings.active = GT_PASSIVE;
     socket->settings.high = 0;

@@ -63,7 +63,7 @@ static gt_address loopback(uint16_t port) {
 }
 
 static int listener(gt_address *at) {
-    int fd = gt_sys_socket(AF_INET);
+    int fd = gt_sys_socket(AF_INET, NULL);
     assert_true(fd >= 0);
     *at = loopback(0);
     assert_int_equal(gt_sys_bind(fd, at), 0);
@@ -80,7 +80,7 @@ static void await(int fd, short events) {
 static void connect_pair(int *client, int *server) {
     gt_address at;
     int listening = listener(&at);
-    *client = gt_sys_socket(AF_INET);
+    *client = gt_sys_socket(AF_INET, NULL);
     int status = gt_sys_connect(*client, &at);
     assert_true(status == 0 || status == -EINPROGRESS);
     await(listening, POLLIN);
@@ -140,7 +140,7 @@ static void a_connection_that_was_aborted_while_queued_is_passed_over(void **sta
     int client, server;
     gt_address at;
     int listening = listener(&at);
-    client = gt_sys_socket(AF_INET);
+    client = gt_sys_socket(AF_INET, NULL);
     int status = gt_sys_connect(client, &at);
     assert_true(status == 0 || status == -EINPROGRESS);
     await(listening, POLLIN);
@@ -300,7 +300,7 @@ static void a_refused_connect_is_told_at_once_or_as_the_pending_error_once(void 
     (void)state;
     gt_address at;
     gt_sys_close(listener(&at));
-    int fd = gt_sys_socket(AF_INET);
+    int fd = gt_sys_socket(AF_INET, NULL);
     int status = gt_sys_connect(fd, &at);
     if (status == -EINPROGRESS) {
         await(fd, POLLOUT);
@@ -318,7 +318,7 @@ static void errors_are_negative_errno_values(void **state) {
     struct iovec part = {&byte, 1};
     int value = 1;
     socklen_t size = sizeof value;
-    assert_int_equal(gt_sys_socket(-1), -EAFNOSUPPORT);
+    assert_int_equal(gt_sys_socket(-1, NULL), -EAFNOSUPPORT);
     assert_int_equal(gt_sys_connect(-1, &at), -EBADF);
     assert_int_equal(gt_sys_bind(-1, &at), -EBADF);
     assert_int_equal(gt_sys_listen(-1, 1), -EBADF);
@@ -333,7 +333,7 @@ static void errors_are_negative_errno_values(void **state) {
     assert_int_equal(gt_sys_sockname(-1, &at), -EBADF);
     assert_int_equal(gt_sys_peername(-1, &at), -EBADF);
     int listening = listener(&taken);
-    int fd = gt_sys_socket(AF_INET);
+    int fd = gt_sys_socket(AF_INET, NULL);
     assert_int_equal(gt_sys_bind(fd, &taken), -EADDRINUSE);
     assert_int_equal(gt_sys_peername(fd, &at), -ENOTCONN);
     gt_sys_close(fd);
@@ -360,8 +360,72 @@ static void options_and_addresses_are_read_back(void **state) {
     gt_sys_close(server);
 }
 
-/* A descriptor may be given to us, and be of a family with longer addresses. */
-static void an_address_that_does_not_fit_is_cut_to_its_room(void **state) {
+static gt_address local_address(const void *name, size_t size) {
+    gt_address at = {.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size), .un = {.sun_family = AF_UNIX}};
+    memcpy(at.un.sun_path, name, size);
+    return at;
+}
+
+static void a_local_name_that_the_system_would_cut_is_einval(void **state) {
+    static const char path[] = "/tmp/gentcp\0x";
+    char full[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    gt_address zero = local_address(path, sizeof path - 1), too_long = zero, unended;
+    int fd = gt_sys_socket(AF_UNIX, NULL);
+
+    (void)state;
+    too_long.size = GT_ADDRESS_TOO_LONG;
+    memset(full, 'x', sizeof full);
+    unended = local_address(full, sizeof full);
+    assert_int_equal(gt_address_name_size(&too_long), 0);
+    assert_int_equal(gt_sys_bind(fd, &zero), -EINVAL);
+    assert_int_equal(gt_sys_bind(fd, &too_long), -EINVAL);
+    assert_int_equal(gt_sys_bind(fd, &unended), -EINVAL);
+    assert_int_equal(gt_sys_connect(fd, &zero), -EINVAL);
+    assert_int_equal(gt_sys_connect(fd, &too_long), -EINVAL);
+    assert_int_equal(gt_sys_connect(fd, &unended), -EINVAL);
+    gt_sys_close(fd);
+}
+
+static void a_descriptor_that_is_no_stream_socket_is_refused_and_left_as_it_was(void **state) {
+    int fds[2], udp = socket(AF_INET, SOCK_DGRAM, 0);
+    gt_existing is;
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(gt_sys_adopt(-1, AF_UNSPEC, &is), -EBADF);
+    assert_int_equal(gt_sys_adopt(fds[0], AF_UNSPEC, &is), -ENOTSOCK);
+    assert_int_equal(gt_sys_adopt(udp, AF_UNSPEC, &is), -EOPNOTSUPP);
+    assert_int_equal(fcntl(udp, F_GETFL) & O_NONBLOCK, 0);
+    assert_int_equal(fcntl(udp, F_GETFD) & FD_CLOEXEC, 0);
+    close(udp);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void a_descriptor_is_known_for_what_it_is(void **state) {
+    gt_address at;
+    int fresh = socket(AF_INET, SOCK_STREAM, 0), listening = listener(&at), ends[2];
+    gt_existing is;
+
+    (void)state;
+    assert_int_equal(gt_sys_adopt(fresh, AF_INET6, &is), -EINVAL);
+    assert_int_equal(fcntl(fresh, F_GETFL) & O_NONBLOCK, 0);
+    assert_int_equal(gt_sys_adopt(fresh, AF_INET, &is), 0);
+    assert_true(is.family == AF_INET && !is.listening && !is.connected);
+    assert_int_equal(fcntl(fresh, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_int_equal(fcntl(fresh, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_int_equal(gt_sys_adopt(listening, AF_UNSPEC, &is), 0);
+    assert_true(is.family == AF_INET && is.listening && !is.connected);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(gt_sys_adopt(ends[0], AF_UNIX, &is), 0);
+    assert_true(is.family == AF_UNIX && !is.listening && is.connected);
+    close(fresh);
+    gt_sys_close(listening);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void an_abstract_name_is_read_whole(void **state) {
     (void)state;
     struct {
         sa_family_t family;
@@ -369,11 +433,12 @@ static void an_address_that_does_not_fit_is_cut_to_its_room(void **state) {
     } at = {.family = AF_UNIX, .path = ""};
     memset(at.path + 1, 'x', sizeof at.path - 1); /* an abstract name: no file */
     (void)snprintf(at.path + 1, 32, "gentcp-sys-test-%d", (int)getpid());
-    int fd = gt_sys_socket(AF_UNIX);
+    int fd = gt_sys_socket(AF_UNIX, NULL);
     assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
     gt_address got;
     assert_int_equal(gt_sys_sockname(fd, &got), 0);
-    assert_int_equal(got.size, sizeof got - offsetof(gt_address, any));
+    assert_int_equal(got.size, sizeof at);
+    assert_memory_equal(got.un.sun_path, at.path, sizeof at.path);
     gt_sys_close(fd);
 }
 
@@ -436,7 +501,10 @@ int main(void) {
         cmocka_unit_test(a_refused_connect_is_told_at_once_or_as_the_pending_error_once),
         cmocka_unit_test(errors_are_negative_errno_values),
         cmocka_unit_test(options_and_addresses_are_read_back),
-        cmocka_unit_test(an_address_that_does_not_fit_is_cut_to_its_room),
+        cmocka_unit_test(a_local_name_that_the_system_would_cut_is_einval),
+        cmocka_unit_test(a_descriptor_that_is_no_stream_socket_is_refused_and_left_as_it_was),
+        cmocka_unit_test(a_descriptor_is_known_for_what_it_is),
+        cmocka_unit_test(an_abstract_name_is_read_whole),
         cmocka_unit_test(time_does_not_go_back),
         cmocka_unit_test(errors_have_the_names_that_gen_tcp_gives_them),
         cmocka_unit_test(a_number_that_is_no_error_is_unknown),

@@ -20,7 +20,7 @@ static const char *type_text(const gt_option_row *row) {
     case GT_TYPE_PACKET:
         return "packet type";
     case GT_TYPE_FAMILY:
-        return "`inet`, `inet6`";
+        return "`inet`, `inet6`, `local`";
     case GT_TYPE_BACKEND:
         return "`inet`, `socket`";
     case GT_TYPE_LINGER:
@@ -29,12 +29,14 @@ static const char *type_text(const gt_option_row *row) {
         return "address";
     case GT_TYPE_BYTES:
         return "binary";
+    case GT_TYPE_PATH:
+        return "string or binary";
+    case GT_TYPE_RECEIVED:
+        return "list of `tos`, `ttl`, `tclass`";
     case GT_TYPE_RAW:
         return "level, name, binary";
     case GT_TYPE_DELIVER:
         return "`term`, `port`";
-    case GT_TYPE_CONTROL:
-        return "list of `tos`, `tclass`, `ttl`";
     }
     return "";
 }
@@ -52,6 +54,7 @@ static void print_range(const gt_option_row *row) {
         printf("0..%d", (int)UINT16_MAX);
         break;
     case GT_TYPE_BYTES:
+    case GT_TYPE_PATH:
     case GT_TYPE_RAW:
         printf("up to %" PRId64 " bytes", row->high);
         break;
@@ -90,6 +93,9 @@ static void print_value(const gt_option_row *row, int64_t number) {
         break;
     case GT_TYPE_ADDRESS:
         printf("any");
+        break;
+    case GT_TYPE_PATH:
+        printf("none");
         break;
     default:
         printf("%" PRId64, number);
@@ -136,14 +142,16 @@ int main(void) {
         "Their meaning is that of OTP's `inet:setopts/2` and of gen_tcp's option types; what C programs write is in\n"
         "[include/gentcp.h](../include/gentcp.h). *Inherited* ones go from a listener to what it accepts, as they\n"
         "are then. *Whose*: kept by the engine, given to the system, or a matter of Erlang's terms (in C they are an\n"
-        "error, and so are `raw` and `pktoptions`).\n\n"
+        "error).\n\n"
         "- `high_msgq_watermark`, `low_msgq_watermark`, `debug` and, but for Windows, `exclusiveaddruse` are kept\n"
         "  and read back, and do nothing: gentcp has no port with a queue of callers in front of it, nor its traces.\n"
         "- `timeout` is the Timeout of `connect/3`, `accept/1` and `recv/2` of module `gentcp`; a Timeout that is\n"
         "  given, `infinity` too, wins. In C: of calls with `GENTCP_DEFAULT_TIMEOUT`.\n"
         "- An option that the socket can't have (`tclass` on IPv4) is `einval` when set, and left out when read.\n"
-        "- `pktoptions` is what came with the last segment, of what `recvtos`, `recvtclass` and `recvttl` ask for.\n"
-        "- Not there: `netns`.\n\n"
+        "- `fd` lends a descriptor that exists: it is used, and never closed. A negative one is none.\n"
+        "- `netns` is the path of a network namespace to open the socket in (Linux); set later it is only kept.\n"
+        "- `pktoptions`: what came last, as far as `recvtos`, `recvttl` and `recvtclass` ask for it.\n"
+        "\n"
         "| name | type | range | default | where | inherited | whose |\n"
         "|---|---|---|---|---|---|---|\n");
     for (int name = 0; name < GT_OPTIONS; name++)

@@ -34,14 +34,33 @@ int gentcp_setopts(gentcp_socket handle, const gentcp_option *options) {
 
 static int get_one(gt_csocket *socket, gentcp_option *option) {
     gt_option one = {.name = (uint16_t)option->name};
-    int error;
+    size_t room = option->size;
+    bool text;
+    int error, type;
 
-    if (option->name < 0 || option->name >= GT_OPTIONS || gt_option_of_erlang(option->name) ||
-        option->name == GENTCP_OPT_BIND_TO_DEVICE)
+    if (option->name < 0 || option->name >= GT_OPTIONS || gt_option_of_erlang(option->name))
         return -EINVAL;
+    type = gt_option_rows[one.name].type;
+    text = type == GT_TYPE_BYTES || type == GT_TYPE_PATH;
+    if (text && (option->bytes == NULL || option->size == 0))
+        return -EINVAL;
+    if (type == GT_TYPE_RAW) {
+        one.number = option->number;
+        one.extra = option->extra;
+    }
+    if (text || type == GT_TYPE_RAW) {
+        one.bytes = option->bytes;
+        one.size = option->size;
+    }
     error = gt_get_option(&socket->engine, &one);
-    if (error == 0)
+    if (error == 0 && (text || type == GT_TYPE_RAW))
+        option->size = one.size;
+    else if (error == 0)
         gt_option_write(&one, option);
+    if (error == 0 && text) {
+        ((char *)option->bytes)[one.size < room ? one.size : room - 1] = 0;
+        option->size = strlen(option->bytes); /* the system may have counted a 0 of its own */
+    }
     return error == -EOPNOTSUPP ? -ENOPROTOOPT : error;
 }
 

@@ -81,6 +81,20 @@ static int64_t option_timeout(const gt_option_list *options) {
     return GENTCP_INFINITY;
 }
 
+/* What connecting by name and by address begin with. 0, and *timeout_ms is no default any more. */
+static int begin_connect(const gentcp_option *options, int64_t *timeout_ms, const gentcp_socket *out,
+                         gt_option_list *list, gt_process **self) {
+    int error;
+
+    if (out == NULL || *timeout_ms < GENTCP_DEFAULT_TIMEOUT || !gt_options_read(options, list) ||
+        !options_allowed(list, GT_AT_CONNECT))
+        return GENTCP_BADARG;
+    if (*timeout_ms == GENTCP_DEFAULT_TIMEOUT)
+        *timeout_ms = option_timeout(list);
+    error = gt_process_self(self);
+    return error == 0 && *timeout_ms == 0 ? GENTCP_TIMEOUT : error;
+}
+
 int gentcp_connect(const char *host, uint16_t port, const gentcp_option *options, int64_t timeout_ms,
                    gentcp_socket *out) {
     int64_t deadline;
@@ -89,22 +103,60 @@ int gentcp_connect(const char *host, uint16_t port, const gentcp_option *options
     gt_process *self;
     int error;
 
-    if (host == NULL || out == NULL || timeout_ms < GENTCP_DEFAULT_TIMEOUT || !gt_options_read(options, &list) ||
-        !options_allowed(&list, GT_AT_CONNECT))
+    if (host == NULL)
         return GENTCP_BADARG;
-    if (timeout_ms == GENTCP_DEFAULT_TIMEOUT)
-        timeout_ms = option_timeout(&list);
-    deadline = gt_deadline_of(timeout_ms);
-    error = gt_process_self(&self);
+    error = begin_connect(options, &timeout_ms, out, &list, &self);
     if (error != 0)
         return error;
-    if (timeout_ms == 0)
-        return GENTCP_TIMEOUT;
+    if (list.family == AF_UNIX)
+        return GENTCP_BADARG;
+    deadline = gt_deadline_of(timeout_ms);
     error = gt_resolve(self, host, port, list.family, deadline, &addresses);
     if (error != 0)
         return error;
     error = connect_any(self, addresses, &list, deadline, out);
     gt_release(addresses);
+    return error;
+}
+
+int gentcp_connect_address(const gentcp_address *to, const gentcp_option *options, int64_t timeout_ms,
+                           gentcp_socket *out) {
+    gt_option_list list;
+    gt_address address;
+    gt_process *self;
+    int error;
+
+    if (!gt_address_take(to, &address))
+        return GENTCP_BADARG;
+    error = begin_connect(options, &timeout_ms, out, &list, &self);
+    if (error != 0)
+        return error;
+    if (list.family != AF_UNSPEC && list.family != address.any.sa_family)
+        return GENTCP_BADARG;
+    return connect_one(self, &address, &list, gt_deadline_of(timeout_ms), out);
+}
+
+int gentcp_fdopen(int fd, const gentcp_option *options, gentcp_socket *out) {
+    gt_option_list list;
+    gt_csocket *socket;
+    gt_process *self;
+    int error;
+
+    if (fd < 0 || out == NULL)
+        return GENTCP_BADARG;
+    if (!gt_options_read(options, &list))
+        return -EINVAL;
+    error = gt_process_self(&self);
+    if (error != 0)
+        return error;
+    socket = open_new(self);
+    if (socket == NULL)
+        return -ENOMEM;
+    error = gt_fdopen(&socket->engine, fd, AF_UNSPEC, false, list.items, list.count);
+    if (error == 0)
+        give_out(socket, out);
+    else
+        give_up(socket);
     return error;
 }
 
@@ -115,7 +167,7 @@ int gentcp_listen(uint16_t port, const gentcp_option *options, gentcp_socket *ou
     gt_address at;
     int error;
 
-    if (out == NULL || !gt_options_read(options, &list))
+    if (out == NULL || !gt_options_read(options, &list) || (list.family == AF_UNIX && port != 0))
         return GENTCP_BADARG;
     error = gt_process_self(&self);
     if (error != 0)

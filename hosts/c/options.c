@@ -23,7 +23,7 @@ static const int packet_types[GT_PACKET_TYPES] = {
 };
 
 bool gt_option_of_erlang(int name) {
-    return gt_option_rows[name].owner == GT_OF_HOST || name == GT_OPT_RAW || name == GT_OPT_PKTOPTIONS;
+    return gt_option_rows[name].owner == GT_OF_HOST;
 }
 
 static bool read_packet(gt_option *option) {
@@ -36,9 +36,13 @@ static bool read_packet(gt_option *option) {
     return false;
 }
 
-static bool read_address(const char *text, int family, gt_address *out) {
+static bool read_address(const gentcp_option *from, int family, gt_address *out) {
+    const char *text = from->text;
+
     if (text == NULL)
-        return false;
+        return from->size == sizeof(gentcp_address) && gt_address_take(from->bytes, out);
+    if (family == AF_UNIX)
+        return gt_address_parse(text, family, 0, out);
     if (strcmp(text, "any") == 0)
         *out = gt_any_address(family, 0);
     else if (strcmp(text, "loopback") == 0)
@@ -55,8 +59,12 @@ static bool read_one(const gentcp_option *from, int family, gt_option *out) {
     if (out->name == GT_OPT_PACKET)
         return read_packet(out);
     if (out->name == GT_OPT_IP)
-        return read_address(from->text, family, &out->address);
-    if (out->name == GT_OPT_BIND_TO_DEVICE) {
+        return read_address(from, family, &out->address);
+    if (out->name == GT_OPT_RAW) {
+        out->bytes = from->bytes;
+        out->size = from->size;
+    }
+    if (out->name == GT_OPT_BIND_TO_DEVICE || out->name == GT_OPT_NETNS) {
         out->bytes = (void *)(uintptr_t)from->text; /* it is only read */
         out->size = from->text != NULL ? strlen(from->text) : 0;
         return from->text != NULL;
@@ -70,7 +78,7 @@ static int family_of(const gentcp_option *options) {
 
     for (int i = 0; i < GENTCP_OPTIONS_MAX && options[i].name != GENTCP_OPT_END; i++) {
         if (options[i].name == GENTCP_OPT_FAMILY)
-            family = options[i].number == AF_INET6 ? AF_INET6 : AF_INET;
+            family = options[i].number == AF_INET6 || options[i].number == AF_UNIX ? (int)options[i].number : AF_INET;
     }
     return family;
 }
@@ -85,8 +93,11 @@ bool gt_options_read(const gentcp_option *options, gt_option_list *out) {
         gt_option *item = &out->items[out->count];
         if (out->count == GENTCP_OPTIONS_MAX || !read_one(options, out->family, item))
             return false;
-        if (item->name == GT_OPT_IP)
+        if (item->name == GT_OPT_IP) {
+            if ((out->family == AF_UNIX) != (item->address.any.sa_family == AF_UNIX) && out->family != AF_UNSPEC)
+                return false;
             out->family = item->address.any.sa_family;
+        }
         out->count++;
     }
     return true;

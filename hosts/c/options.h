@@ -12,6 +12,8 @@ typedef struct gt_option_list {
     gt_option items[GENTCP_OPTIONS_MAX];
 } gt_option_list;
 
+/* A public address, if it can be one. */
+bool gt_address_take(const gentcp_address *from, gt_address *out);
 /* Is it one that has a meaning for Erlang only? */
 bool gt_option_of_erlang(int name);
 /* Converts a list (NULL: none). False: one that can't be right, or too many. */

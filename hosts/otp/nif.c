@@ -89,9 +89,8 @@ static ERL_NIF_TERM nif_connect(ErlNifEnv *env, int argc, arguments argv) {
     (void)argc;
     if (!enif_is_ref(env, argv[3]))
         return enif_make_badarg(env);
-    if (!otp_get_address(env, argv[0], AF_INET, &to) || !otp_get_port(env, argv[1], &port))
+    if (!otp_get_address(env, argv[0], AF_INET, &to) || !otp_get_port(env, argv[1], &port) || !otp_set_port(&to, port))
         return otp_error(env, GT_BADARG);
-    otp_set_port(&to, port);
     error = otp_get_options(env, argv[2], GT_AT_CONNECT, &options);
     if (error != 0)
         return otp_error(env, error == -EINVAL ? GT_BADARG : error);
@@ -126,7 +125,10 @@ static ERL_NIF_TERM nif_listen(ErlNifEnv *env, int argc, arguments argv) {
     if (status != 0)
         return otp_error(env, status == -EINVAL ? GT_BADARG : status);
     (void)otp_get_address(env, otp_atom.any, options.family, &at);
-    otp_set_port(&at, port);
+    if (!otp_set_port(&at, port)) {
+        otp_options_free(&options);
+        return otp_error(env, GT_BADARG);
+    }
     s = otp_socket_new(enif_self(env, &self));
     if (s == NULL) {
         otp_options_free(&options);

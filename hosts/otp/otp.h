@@ -172,11 +172,12 @@ void otp_http_start(ErlNifEnv *env);
 /* A line as erlang:decode_packet/3 has it. binaries: its texts are binaries, else strings. */
 ERL_NIF_TERM otp_http_term(ErlNifEnv *env, const gt_http *http, bool binaries);
 
-/* ---- terms.c: terms of options, addresses and errors ---- */
+/* ---- terms.c: atoms, errors, sockets ---- */
 
 typedef struct otp_atoms {
     ERL_NIF_TERM ok, error, yes, no, infinity, wait, cancelled, reply, inet_tag, module, list, binary, mode;
     ERL_NIF_TERM tcp, tcp_closed, tcp_error, tcp_passive, once, raw, line, any, loopback, inet, inet6, socket;
+    ERL_NIF_TERM local, addr, path, flowinfo, scope_id;
     ERL_NIF_TERM term, port, data, family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on, http;
     ERL_NIF_TERM down, closed, nosock;
 } otp_atoms;
@@ -189,14 +190,28 @@ ERL_NIF_TERM otp_error(ErlNifEnv *env, int error);              /* {error, Name}
 ERL_NIF_TERM otp_timeout_term(ErlNifEnv *env, int64_t timeout); /* milliseconds, or infinity */
 ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket);
 
+/* ---- addresses.c: terms of addresses and of names of files ---- */
+
+enum { OTP_NAME_MAX = 64 * 1024 }; /* bytes; a longer name is a mistake */
+
+/* The name of a file: a binary as it is, a string (a list of characters, strings and binaries) in UTF-8. The bytes live
+ * as long as env. False: neither. */
+bool otp_get_name(ErlNifEnv *env, ERL_NIF_TERM term, ErlNifBinary *out);
+/* As a string; what isn't UTF-8 stays a binary. */
+ERL_NIF_TERM otp_name_term(ErlNifEnv *env, const uint8_t *bytes, size_t size);
+
 bool otp_get_port(ErlNifEnv *env, ERL_NIF_TERM term, uint16_t *port);
-/* An address tuple, or any, or loopback (of that family). */
+/* An address tuple; any, loopback (of that family); {local, Path}, Path a binary or a string, which becomes UTF-8; or a
+ * socket:sockaddr_in(), _in6() or _un(), with its port. */
 bool otp_get_address(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_address *out);
-void otp_set_port(gt_address *address, uint16_t port);
-ERL_NIF_TERM otp_address_term(ErlNifEnv *env, const gt_address *address); /* {Address, Port} */
+/* Unless it has one of its own. False: it is local, and port isn't 0. */
+bool otp_set_port(gt_address *address, uint16_t port);
+ERL_NIF_TERM otp_address_term(ErlNifEnv *env, const gt_address *address); /* {Address, Port}, {local, Binary} */
+
+/* ---- terms.c: lists of options ---- */
 
 typedef struct otp_options {
-    int family; /* what inet, inet6 or an address in ip say; AF_UNSPEC: nothing */
+    int family; /* what inet, inet6, local or an address in ip say; AF_UNSPEC: nothing */
     int count;
     gt_option *list; /* few, or memory that otp_options_free frees */
     gt_option few[16];

@@ -56,6 +56,11 @@ void otp_terms_start(ErlNifEnv *env) {
         .socket = enif_make_atom(env, "socket"),
         .term = enif_make_atom(env, "term"),
         .port = enif_make_atom(env, "port"),
+        .local = enif_make_atom(env, "local"),
+        .addr = enif_make_atom(env, "addr"),
+        .path = enif_make_atom(env, "path"),
+        .flowinfo = enif_make_atom(env, "flowinfo"),
+        .scope_id = enif_make_atom(env, "scope_id"),
         .data = enif_make_atom(env, "data"),
         .family = enif_make_atom(env, "family"),
         .ifaddr = enif_make_atom(env, "ifaddr"),
@@ -89,89 +94,6 @@ ERL_NIF_TERM otp_timeout_term(ErlNifEnv *env, int64_t timeout) {
 
 ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket) {
     return enif_make_tuple3(env, otp_atom.inet_tag, otp_atom.module, enif_make_resource(env, socket));
-}
-
-/* ---- addresses ---- */
-
-bool otp_get_port(ErlNifEnv *env, ERL_NIF_TERM term, uint16_t *port) {
-    unsigned number;
-
-    if (!enif_get_uint(env, term, &number) || number > UINT16_MAX)
-        return false;
-    *port = (uint16_t)number;
-    return true;
-}
-
-void otp_set_port(gt_address *address, uint16_t port) {
-    if (address->any.sa_family == AF_INET6)
-        address->in6.sin6_port = htons(port);
-    else
-        address->in.sin_port = htons(port);
-}
-
-static bool named_address(ERL_NIF_TERM term, int family, gt_address *out) {
-    bool loopback = enif_is_identical(term, otp_atom.loopback);
-
-    if (!loopback && !enif_is_identical(term, otp_atom.any))
-        return false;
-    if (family == AF_INET6)
-        *out = (gt_address){.size = sizeof out->in6,
-                            .in6 = {.sin6_family = AF_INET6, .sin6_addr = loopback ? in6addr_loopback : in6addr_any}};
-    else
-        *out =
-            (gt_address){.size = sizeof out->in,
-                         .in = {.sin_family = AF_INET, .sin_addr = {htonl(loopback ? INADDR_LOOPBACK : INADDR_ANY)}}};
-    return true;
-}
-
-bool otp_get_address(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_address *out) {
-    const ERL_NIF_TERM *part;
-    unsigned number;
-    uint8_t *bytes;
-    int arity;
-
-    if (named_address(term, family, out))
-        return true;
-    if (!enif_get_tuple(env, term, &arity, &part))
-        return false;
-    if (arity == 4) {
-        *out = (gt_address){.size = sizeof out->in, .in = {.sin_family = AF_INET}};
-        bytes = (uint8_t *)&out->in.sin_addr;
-    } else if (arity == 8) {
-        *out = (gt_address){.size = sizeof out->in6, .in6 = {.sin6_family = AF_INET6}};
-        bytes = out->in6.sin6_addr.s6_addr;
-    } else {
-        return false;
-    }
-    for (int i = 0; i < arity; i++) {
-        if (!enif_get_uint(env, part[i], &number) || number > (arity == 4 ? UINT8_MAX : UINT16_MAX))
-            return false;
-        if (arity == 8)
-            *bytes++ = (uint8_t)(number >> 8);
-        *bytes++ = (uint8_t)number;
-    }
-    return true;
-}
-
-ERL_NIF_TERM otp_address_term(ErlNifEnv *env, const gt_address *address) {
-    ERL_NIF_TERM part[8];
-    const uint8_t *bytes;
-    unsigned count, port;
-
-    if (address->any.sa_family == AF_INET6) {
-        count = 8;
-        port = ntohs(address->in6.sin6_port);
-        bytes = address->in6.sin6_addr.s6_addr;
-        for (unsigned i = 0; i < count; i++, bytes += 2)
-            part[i] = enif_make_uint(env, (unsigned)bytes[0] << 8 | bytes[1]);
-    } else {
-        count = 4;
-        port = ntohs(address->in.sin_port);
-        bytes = (const uint8_t *)&address->in.sin_addr;
-        for (unsigned i = 0; i < count; i++)
-            part[i] = enif_make_uint(env, bytes[i]);
-    }
-    return enif_make_tuple2(env, enif_make_tuple_from_array(env, part, count), enif_make_uint(env, port));
 }
 
 /* ---- options ---- */
@@ -236,6 +158,25 @@ static bool get_bytes(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
     return true;
 }
 
+static bool get_path(ErlNifEnv *env, ERL_NIF_TERM term, gt_option *out) {
+    ErlNifBinary bytes;
+
+    if (!otp_get_name(env, term, &bytes))
+        return false;
+    out->bytes = bytes.data;
+    out->size = bytes.size;
+    return true;
+}
+
+static bool get_family(ERL_NIF_TERM term, gt_option *out) {
+    static const int families[] = {AF_INET, AF_INET6, AF_UNIX};
+
+    if (!get_choice(term, (ERL_NIF_TERM[]){otp_atom.inet, otp_atom.inet6, otp_atom.local}, 3, &out->number))
+        return false;
+    out->number = families[out->number];
+    return true;
+}
+
 /* Level, Name, Bytes. */
 static bool get_raw(ErlNifEnv *env, const ERL_NIF_TERM *part, gt_option *out) {
     out->name = GT_OPT_RAW;
@@ -268,8 +209,7 @@ static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *
     case GT_TYPE_PACKET:
         return get_packet(term, out);
     case GT_TYPE_FAMILY:
-        out->number = enif_is_identical(term, otp_atom.inet6) ? AF_INET6 : AF_INET;
-        return enif_is_identical(term, otp_atom.inet6) || enif_is_identical(term, otp_atom.inet);
+        return get_family(term, out);
     case GT_TYPE_BACKEND:
         return get_choice(term, (ERL_NIF_TERM[]){otp_atom.inet, otp_atom.socket}, 2, &out->number);
     case GT_TYPE_LINGER:
@@ -278,12 +218,14 @@ static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *
         return otp_get_address(env, term, family, &out->address);
     case GT_TYPE_BYTES:
         return get_bytes(env, term, out);
+    case GT_TYPE_PATH:
+        return get_path(env, term, out);
     case GT_TYPE_RAW:
         return get_raw_tuple(env, term, out);
     case GT_TYPE_DELIVER:
         return get_choice(term, (ERL_NIF_TERM[]){otp_atom.term, otp_atom.port}, 2, &out->number);
-    case GT_TYPE_CONTROL: /* it is only read */
-        break;
+    case GT_TYPE_RECEIVED: /* only read */
+        return false;
     }
     return false;
 }
@@ -298,15 +240,14 @@ static bool get_option_name(ERL_NIF_TERM term, gt_option *out) {
     return false;
 }
 
-/* An option that is an atom alone: list, binary, inet, inet6. */
+/* An option that is an atom alone: list, binary, inet, inet6, local. */
 static bool get_bare(ERL_NIF_TERM term, gt_option *out) {
     if (get_choice(term, (ERL_NIF_TERM[]){otp_atom.list, otp_atom.binary}, 2, &out->number)) {
         out->name = GT_OPT_MODE;
         return true;
     }
     out->name = GT_OPT_FAMILY;
-    out->number = enif_is_identical(term, otp_atom.inet6) ? AF_INET6 : AF_INET;
-    return enif_is_identical(term, otp_atom.inet6) || enif_is_identical(term, otp_atom.inet);
+    return get_family(term, out);
 }
 
 /* One option of a list. *skip: it is none of ours, but allowed. */
@@ -341,16 +282,12 @@ static bool get_option(ErlNifEnv *env, ERL_NIF_TERM term, int where, int family,
 
 /* What the family atoms in the list say, so that {ip, loopback} may stand before inet6. */
 static int family_atom(ErlNifEnv *env, ERL_NIF_TERM list) {
-    int family = AF_UNSPEC;
+    gt_option found = {.number = AF_UNSPEC};
     ERL_NIF_TERM term;
 
-    while (enif_get_list_cell(env, list, &term, &list)) {
-        if (enif_is_identical(term, otp_atom.inet6))
-            family = AF_INET6;
-        else if (enif_is_identical(term, otp_atom.inet))
-            family = AF_INET;
-    }
-    return family;
+    while (enif_get_list_cell(env, list, &term, &list))
+        (void)get_family(term, &found);
+    return (int)found.number;
 }
 
 int otp_get_options(ErlNifEnv *env, ERL_NIF_TERM list, int where, otp_options *out) {
@@ -454,8 +391,8 @@ static int read_raw(ErlNifEnv *env, gt_socket *socket, const ERL_NIF_TERM *part,
     return 0;
 }
 
-/* A name, without the 0 that the system ends it with. */
-static ERL_NIF_TERM name_term(ErlNifEnv *env, const char *name, size_t size) {
+/* A device's name, without the 0 that the system ends it with. */
+static ERL_NIF_TERM device_term(ErlNifEnv *env, const char *name, size_t size) {
     ERL_NIF_TERM term;
 
     size = strnlen(name, size);
@@ -463,60 +400,63 @@ static ERL_NIF_TERM name_term(ErlNifEnv *env, const char *name, size_t size) {
     return term;
 }
 
-/* [{tos, Tos}, {tclass, Class}, {ttl, Ttl}]: which of them there are. */
-static ERL_NIF_TERM control_terms(ErlNifEnv *env, void *bytes, size_t size) {
-    static const enum gt_option_name names[] = {GT_OPT_TOS, GT_OPT_TCLASS, GT_OPT_TTL};
-    struct msghdr all = {.msg_control = bytes, .msg_controllen = size};
-    ERL_NIF_TERM list = enif_make_list(env, 0);
-    ERL_NIF_TERM ordered;
+static int read_netns(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM *out) {
+    gt_option option = {.name = GT_OPT_NETNS};
+    int status;
 
-    for (struct cmsghdr *one = CMSG_FIRSTHDR(&all); one != NULL; one = CMSG_NXTHDR(&all, one)) {
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-            const gt_option_row *row = &gt_option_rows[names[i]];
-            int value = 0;
-            if (one->cmsg_level != row->level || one->cmsg_type != row->option)
-                continue;
-            if (one->cmsg_len == CMSG_LEN(sizeof value))
-                memcpy(&value, CMSG_DATA(one), sizeof value);
-            else
-                value = CMSG_DATA(one)[0];
-            list = enif_make_list_cell(env, enif_make_tuple2(env, option_names[names[i]], enif_make_int(env, value)),
-                                       list);
-        }
-    }
-    (void)enif_make_reverse_list(env, list, &ordered);
-    return ordered;
+    option.size = OTP_NAME_MAX;
+    option.bytes = enif_alloc(option.size);
+    if (option.bytes == NULL)
+        return -ENOMEM;
+    status = gt_get_option(socket, &option);
+    if (status == 0)
+        *out = enif_make_tuple2(env, option_names[option.name], otp_name_term(env, option.bytes, option.size));
+    enif_free(option.bytes);
+    return status;
+}
+
+/* {pktoptions, [{ttl, N}, {tos, N}]}: in the order in which Linux tells them. */
+static int read_received(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM *out) {
+    ERL_NIF_TERM list = enif_make_list(env, 0);
+    gt_option option = {.name = GT_OPT_PKTOPTIONS};
+    int tos = socket->settings.family == AF_INET6 ? GT_OPT_TCLASS : GT_OPT_TOS;
+    int status = gt_get_option(socket, &option);
+
+    if (status != 0)
+        return status;
+    if (option.number >= 0)
+        list = enif_make_list_cell(env, enif_make_tuple2(env, option_names[tos], enif_make_int64(env, option.number)),
+                                   list);
+    if (option.extra >= 0)
+        list = enif_make_list_cell(
+            env, enif_make_tuple2(env, option_names[GT_OPT_TTL], enif_make_int64(env, option.extra)), list);
+    *out = enif_make_tuple2(env, option_names[GT_OPT_PKTOPTIONS], list);
+    return 0;
 }
 
 int otp_read_option(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM wanted, ERL_NIF_TERM *out) {
-    union {
-        struct cmsghdr aligned;
-        uint8_t control[4 * CMSG_SPACE(sizeof(int))];
-        char name[IFNAMSIZ];
-    } bytes = {.control = {0}};
     const ERL_NIF_TERM *part;
+    char name[IFNAMSIZ] = "";
     gt_option option = {0};
-    ERL_NIF_TERM value;
-    int arity, status, type;
+    int arity, status;
+    bool text;
 
     if (enif_get_tuple(env, wanted, &arity, &part) && arity == 4 && enif_is_identical(part[0], otp_atom.raw))
         return read_raw(env, socket, part + 1, out);
     if (!get_option_name(wanted, &option))
         return -EINVAL;
-    type = gt_option_rows[option.name].type;
-    if (type == GT_TYPE_BYTES || type == GT_TYPE_CONTROL) {
-        option.bytes = &bytes;
-        option.size = type == GT_TYPE_BYTES ? sizeof bytes.name : sizeof bytes.control;
+    if (option.name == GT_OPT_NETNS)
+        return read_netns(env, socket, out);
+    if (option.name == GT_OPT_PKTOPTIONS)
+        return read_received(env, socket, out);
+    text = gt_option_rows[option.name].type == GT_TYPE_BYTES;
+    if (text) {
+        option.bytes = name;
+        option.size = sizeof name;
     }
     status = gt_get_option(socket, &option);
-    if (status != 0)
-        return status;
-    if (type == GT_TYPE_BYTES)
-        value = name_term(env, bytes.name, option.size);
-    else if (type == GT_TYPE_CONTROL)
-        value = control_terms(env, bytes.control, option.size);
-    else
-        value = value_term(env, &option);
-    *out = enif_make_tuple2(env, option_names[option.name], value);
-    return 0;
+    if (status == 0)
+        *out = enif_make_tuple2(env, option_names[option.name],
+                                text ? device_term(env, name, option.size) : value_term(env, &option));
+    return status;
 }
