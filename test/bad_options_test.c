@@ -154,8 +154,18 @@ static void a_list_of_options_without_an_end_in_sight_is_refused(void **state) {
     close(peer);
 }
 
+static void an_option_is_found_by_its_name_and_by_no_other(void **state) {
+    (void)state;
+    for (int name = 0; name < GT_OPTIONS; name++)
+        assert_ptr_equal(gt_option_find(gt_option_rows[name].name), &gt_option_rows[name]);
+    assert_null(gt_option_find(""));
+    assert_null(gt_option_find("activ"));
+    assert_null(gt_option_find("active "));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(an_option_is_found_by_its_name_and_by_no_other),
         TEST(every_option_takes_its_range_and_nothing_outside),
         TEST(options_of_several_numbers_take_their_ranges),
         TEST(options_for_opening_only_take_their_ranges),

@@ -277,6 +277,22 @@ static void a_waiting_send_ends_when_the_peer_resets(void **state) {
     assert_int_equal(gentcp_send(socket, "x", 1), -ENOTCONN);
 }
 
+static void a_waiting_send_ends_when_the_peer_has_ended(void **state) {
+    size_t full;
+    gentcp_socket socket;
+    int peer = connect_full(JUST_PASSIVE, &socket, &full);
+    call sender = {.make = make_send, .socket = socket, .bytes = "x", .length = 1};
+
+    (void)state;
+    start(&sender);
+    assert_true(waits(&sender));
+    assert_ok(shutdown(peer, SHUT_WR));
+    assert_int_equal(recv_status(socket, 0, SOON), GENTCP_CLOSED);
+    assert_int_equal(finish(&sender), GENTCP_CLOSED);
+    assert_int_equal(gentcp_send(socket, "x", 1), -ENOTCONN);
+    close(peer);
+}
+
 static void a_waiting_send_outlives_the_end_without_exit_on_close(void **state) {
     size_t full;
     gentcp_socket socket;
@@ -441,6 +457,7 @@ int main(void) {
         TEST(after_the_peers_reset_send_is_closed_then_enotconn),
         TEST(a_send_that_fails_tells_the_owner_of_an_active_socket_the_end),
         TEST(a_waiting_send_ends_when_the_peer_resets),
+        TEST(a_waiting_send_ends_when_the_peer_has_ended),
         TEST(a_waiting_send_outlives_the_end_without_exit_on_close),
         TEST(send_timeout_ends_the_wait_but_the_bytes_stay_queued),
         TEST(send_timeout_close_ends_a_passive_socket),

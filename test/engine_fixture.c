@@ -92,6 +92,7 @@ static int deliver(gt_socket *socket, const gt_message *message) {
     assert_true(o->event_count < EVENTS_MAX);
     o->told[o->event_count] = o->owner;
     o->events[o->event_count++] = names[message->kind];
+    o->owner_dead = o->event_count == o->last_event;
     if (message->kind == GT_TCP)
         append(&o->data, &o->data_size, &message->data);
     if (message->kind == GT_TCP_ERROR)

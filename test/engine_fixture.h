@@ -28,6 +28,7 @@ typedef struct owned {
     int closed_calls;
     const void *owner; /* gt_reown's `to`; NULL: it has kept its first one */
     bool owner_dead;
+    int last_event; /* the owner dies after so many; 0: it doesn't */
     bool no_memory;
     const char *events[EVENTS_MAX];
     const void *told[EVENTS_MAX]; /* the owner of that moment */

@@ -87,6 +87,83 @@ static void a_dead_owner_closes_its_socket(void **state) {
     close(peer);
 }
 
+static void a_large_packet_for_a_dead_owner_is_freed(void **state) {
+    static const uint8_t packet[4 + 50000] = {0, 0, 50000 >> 8, 50000 & 0xff};
+    const gt_option options[] = {active(GT_ACTIVE_TRUE, 0), {.name = GT_OPT_PACKET, .number = GT_PACKET_4}};
+    int peer;
+    owned *o = connection(options, 2, &peer);
+
+    (void)state;
+    o->owner_dead = true;
+    assert_int_equal(write(peer, packet, sizeof packet), sizeof packet);
+    run_while(&o->closed_calls, 0);
+    let_go(&o->socket);
+    close(peer);
+}
+
+static void an_owner_that_dies_before_tcp_passive_closes_its_socket(void **state) {
+    const gt_option one = active(GT_ACTIVE_COUNT, 1), none = active(GT_ACTIVE_COUNT, 0);
+    int peer;
+    owned *o = connection(&one, 1, &peer);
+
+    (void)state;
+    o->last_event = 1;
+    put(peer, "abc");
+    run_while(&o->closed_calls, 0);
+    assert_int_equal(o->event_count, 1);
+    let_go(&o->socket);
+    close(peer);
+    o = connection(PASSIVE, 1, &peer);
+    o->owner_dead = true;
+    assert_int_equal(gt_set_options(&o->socket, &none, 1), 0);
+    assert_int_equal(o->closed_calls, 1);
+    let_go(&o->socket);
+    close(peer);
+}
+
+static void a_dead_owner_who_is_to_hear_of_an_earlier_end_closes_its_socket(void **state) {
+    const gt_option options[] = {PASSIVE[0], {.name = GT_OPT_EXIT_ON_CLOSE, .number = 0}};
+    const gt_option yes = active(GT_ACTIVE_TRUE, 0);
+    call receives = new_call(GT_OP_RECV, 0);
+    int peer;
+    owned *o = connection(options, 2, &peer);
+
+    (void)state;
+    close(peer);
+    assert_true(gt_recv(&o->socket, &receives.op) >= 0);
+    run_while(&receives.completions, 0);
+    assert_int_equal(o->socket.state, GT_CONNECTED);
+    o->owner_dead = true;
+    assert_int_equal(gt_set_options(&o->socket, &yes, 1), 0);
+    assert_int_equal(o->closed_calls, 1);
+    let_go(&o->socket);
+}
+
+static void a_cancelled_accept_leaves_the_others_their_turns(void **state) {
+    gt_address at = loopback(0);
+    owned *listener = new_socket();
+    call calls[3];
+    int peers[3];
+
+    (void)state;
+    assert_int_equal(gt_listen(&listener->socket, PASSIVE, 1, &at), 0);
+    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
+    for (int i = 0; i < 3; i++) {
+        calls[i] = new_call(GT_OP_ACCEPT, 0);
+        assert_int_equal(gt_accept(&listener->socket, &calls[i].op), GT_PENDING);
+    }
+    assert_true(gt_cancel(&listener->socket, &calls[1].op));
+    for (int i = 0; i < 3; i += 2) {
+        peers[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(peers[i], &at.any, at.size), 0);
+        run_while(&calls[i].completions, 0);
+        finish(calls[i].accepted);
+        close(peers[i]);
+    }
+    assert_int_equal(calls[1].completions, 0);
+    finish(listener);
+}
+
 static void closing_answers_everybody_who_waits(void **state) {
     gt_address at = loopback(0);
     owned *listener = new_socket();
@@ -120,6 +197,24 @@ static void ownership_changes_only_by_the_owner_and_to_a_living_one(void **state
     close(peer);
 }
 
+static void a_socket_that_has_ended_moves_too(void **state) {
+    int peer, someone;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call receives = new_call(GT_OP_RECV, 0);
+    gt_poller *other;
+
+    (void)state;
+    close(peer);
+    assert_true(gt_recv(&o->socket, &receives.op) >= 0);
+    run_while(&receives.completions, 0);
+    assert_int_equal(gt_poller_open(&other, backend, &user), 0);
+    assert_int_equal(gt_reown(&o->socket, &someone, &someone, other), 0);
+    assert_ptr_equal(o->socket.poller, other);
+    finish(o);
+    (void)gt_poller_run(poller, 0, 16);
+    gt_poller_close(other);
+}
+
 static void a_socket_moves_to_another_poller_with_what_is_ready(void **state) {
     int peer, someone;
     owned *o = connection(NULL, 0, &peer);
@@ -144,8 +239,13 @@ int main(void) {
         ENGINE_TEST(a_parked_connection_goes_with_its_listener),
         ENGINE_TEST(accepters_are_served_in_order),
         ENGINE_TEST(a_dead_owner_closes_its_socket),
+        ENGINE_TEST(a_large_packet_for_a_dead_owner_is_freed),
+        ENGINE_TEST(an_owner_that_dies_before_tcp_passive_closes_its_socket),
+        ENGINE_TEST(a_dead_owner_who_is_to_hear_of_an_earlier_end_closes_its_socket),
+        ENGINE_TEST(a_cancelled_accept_leaves_the_others_their_turns),
         ENGINE_TEST(closing_answers_everybody_who_waits),
         ENGINE_TEST(ownership_changes_only_by_the_owner_and_to_a_living_one),
+        ENGINE_TEST(a_socket_that_has_ended_moves_too),
         ENGINE_TEST(a_socket_moves_to_another_poller_with_what_is_ready),
     };
 
