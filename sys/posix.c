@@ -174,6 +174,12 @@ void gt_sys_close(int fd) {
     (void)close(fd);
 }
 
+int gt_sys_dup(int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    return copy < 0 ? -errno : copy;
+}
+
 int gt_sys_pending_error(int fd) {
     int error = 0;
     socklen_t size = sizeof error;

@@ -75,6 +75,8 @@ ssize_t gt_sys_sendfile(int fd, int file, int64_t offset, size_t size);
 /* how is SHUT_RD, SHUT_WR or SHUT_RDWR. */
 int gt_sys_shutdown(int fd, int how);
 void gt_sys_close(int fd);
+/* Another descriptor of the same thing, close-on-exec; a negative errno. */
+int gt_sys_dup(int fd);
 /* Takes the pending error of a descriptor (SO_ERROR): 0 or a negative errno. */
 int gt_sys_pending_error(int fd);
 int gt_sys_setsockopt(int fd, int level, int option, const void *value, socklen_t size);

@@ -29,7 +29,7 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     if (op == NULL)
         return NULL;
     thread->spare = NULL;
-    *op = (otp_op){.op = {.kind = kind}};
+    *op = (otp_op){.op = {.kind = kind}, .fd = -1};
     if (!otp_ref_keep(&op->ref, ref)) {
         enif_free(op);
         return NULL;
@@ -42,6 +42,8 @@ void otp_op_free(otp_op *op) {
     otp_thread *thread = otp_this_thread();
 
     otp_ref_drop(&op->ref);
+    if (op->fd >= 0)
+        gt_sys_close(op->fd);
     if (thread->spare == NULL)
         thread->spare = op;
     else
@@ -331,6 +333,8 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
         answer = received(env, of(socket), &result->data, &binary);
     else if (has_connection)
         answer = enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, of(result->accepted)));
+    else if (base->kind == GT_OP_SENDFILE)
+        answer = enif_make_tuple2(env, otp_atom.ok, enif_make_uint64(env, base->file.sent));
     else
         answer = otp_atom.ok;
     if (direct)

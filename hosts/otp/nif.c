@@ -235,6 +235,31 @@ static ERL_NIF_TERM nif_sendv(ErlNifEnv *env, int argc, arguments argv) {
     return send_parts(env, s, (const struct iovec *)parts->iov, parts->iovcnt, &source, argc, argv);
 }
 
+static ERL_NIF_TERM nif_sendfile(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+    ErlNifSInt64 offset;
+    ErlNifUInt64 size;
+    otp_op *op;
+    int fd;
+
+    (void)argc;
+    if (s == NULL || !enif_get_int(env, argv[1], &fd) || !enif_is_ref(env, argv[4]))
+        return enif_make_badarg(env);
+    if (!enif_get_int64(env, argv[2], &offset) || !enif_get_uint64(env, argv[3], &size))
+        return otp_error(env, -EINVAL);
+    op = otp_op_new(env, GT_OP_SENDFILE, argv[4]);
+    if (op == NULL)
+        return otp_error(env, -ENOMEM);
+    fd = gt_sys_dup(fd);
+    if (fd < 0) {
+        otp_op_free(op);
+        return otp_error(env, fd);
+    }
+    op->fd = fd;
+    otp_call_begin(env, op);
+    return finish(env, op, gt_sendfile(&s->socket, fd, offset, size, &op->op));
+}
+
 /* ---- ending ---- */
 
 static ERL_NIF_TERM nif_shutdown(ErlNifEnv *env, int argc, arguments argv) {
@@ -478,6 +503,7 @@ static ErlNifFunc functions[] = {
     {"send", 3, nif_send, 0},
     {"sendv", 2, nif_sendv, 0},
     {"sendv", 3, nif_sendv, 0},
+    {"sendfile", 5, nif_sendfile, 0},
     {"shutdown", 2, nif_shutdown, 0},
     {"close", 2, nif_close, 0},
     {"abort", 1, nif_abort, 0},

@@ -72,6 +72,7 @@ typedef struct otp_op {
     gt_op op;    /* first */
     otp_ref ref; /* what Erlang knows it by: made by its caller for this call alone */
     ErlNifPid caller;
+    int fd;      /* of a sendfile: a copy, so that the file may be closed meanwhile; else -1 */
     bool pinned; /* otp_cancel frees it, not complete. Guarded by the socket's lock */
 } otp_op;
 

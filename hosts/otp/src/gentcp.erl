@@ -6,6 +6,8 @@
 %% gen_tcp
 -export([listen/2, accept/1, accept/2, connect/2, connect/3, connect/4]).
 -export([send/2, recv/2, recv/3, unrecv/2, shutdown/2, close/1, controlling_process/2]).
+%% file
+-export([sendfile/4]).
 %% inet
 -export([setopts/2, getopts/2, getstat/1, getstat/2, port/1, sockname/1, socknames/1, peername/1]).
 -export([monitor/1, cancel_monitor/1, info/1, socket_to_list/1, which_packet_type/1]).
@@ -17,6 +19,8 @@
 -export([getserv/1, getaddrs/1, getaddrs/2]).
 
 -export_type([socket/0, reason/0]).
+
+-include_lib("kernel/include/file.hrl").
 
 -compile({no_auto_import, [monitor/1]}).
 
@@ -142,6 +146,22 @@ sendv_waiting(Handle, Parts) ->
         {wait, Timeout} -> await(Handle, Ref, Timeout);
         Result -> Result
     end.
+
+%% What file:sendfile/5 calls. enotsup: a file that isn't one of the system's; file then reads and sends it itself.
+-spec sendfile(socket(), file:fd(), integer(), integer()) -> {ok, non_neg_integer()} | {error, reason() | enotsup}.
+sendfile(?SOCKET(Handle), #file_descriptor{module = prim_file} = File, Offset, Bytes) ->
+    case prim_file:get_handle(File) of
+        <<Fd:32/native>> ->
+            Ref = make_ref(),
+            case gentcp_nif:sendfile(Handle, Fd, Offset, Bytes, Ref) of
+                wait -> await(Handle, Ref, infinity);
+                Result -> Result
+            end;
+        {error, _} = Error ->
+            Error
+    end;
+sendfile(?SOCKET(_), #file_descriptor{}, _Offset, _Bytes) ->
+    {error, enotsup}.
 
 %% ---- ending ----
 

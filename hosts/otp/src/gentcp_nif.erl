@@ -6,7 +6,7 @@
 
 -export([directory/0, driver/0]).
 -export([connect/4, listen/2, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
--export([shutdown/2, close/2, abort/1, cancel/2]).
+-export([sendfile/5, shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
 -export([getstat/1, info/1, monitor/1, cancel_monitor/1, sockets/0, totals/0]).
 
@@ -83,6 +83,12 @@ sendv(_Handle, _Binaries) ->
 
 -spec sendv(handle(), [binary()], reference()) -> ok | error() | {wait, timeout()}.
 sendv(_Handle, _Binaries, _Ref) ->
+    ?NOT_LOADED.
+
+%% Fd: the system's number of a file. Size 0: up to its end. The message's result is {ok, Sent} or an error.
+-spec sendfile(handle(), non_neg_integer(), integer(), integer(), reference()) ->
+    {ok, non_neg_integer()} | error() | wait.
+sendfile(_Handle, _Fd, _Offset, _Size, _Ref) ->
     ?NOT_LOADED.
 
 -spec shutdown(handle(), read | write | read_write) -> ok | error().
