@@ -22,7 +22,7 @@ help:
 	@echo 'make run               see it work'
 	@echo 'make test              build everything and run every test'
 	@echo 'make install           install the C library and the program gentcp below PREFIX ($(PREFIX))'
-	@echo 'make lint              formatting and static analysis'
+	@echo 'make lint              formatting and static analysis, of Erlang too'
 	@echo 'make format            put the formatting right'
 	@echo 'make model             check the protocols between threads exhaustively'
 	@echo 'make check-sanitizers  the C tests with address, undefined-behaviour and thread sanitizer'
@@ -67,6 +67,8 @@ lint:
 	echo $(filter %.c,$(c_files)) | xargs -n 1 -P $(JOBS) clang-tidy -p build/lint --quiet --warnings-as-errors='*'
 	cppcheck --project=build/lint/compile_commands.json --enable=warning,style,performance,portability --inline-suppr \
 	    --suppressions-list=.cppcheck --error-exitcode=1 --quiet -j $(JOBS)
+	rebar3 xref
+	tools/dialyze build
 
 format:
 	clang-format -i $(c_files)

@@ -58,10 +58,15 @@ quietly cmake -S . -B build
 quietly cmake --build build -j "$(nproc)" --target examples demo
 quietly make otp
 
-exec {output}< <(exec build/demo/exchange_server 0)
-server=$!
-read -r -t 10 -u "$output" line && port=${line#listening on } || give_up "the server doesn't listen"
+# serve COMMAND...: leaves its port and its process.
+serve() {
+    exec {output}< <(exec "$@")
+    server=$!
+    read -r -t 10 -u "$output" line && port=${line#listening on } || give_up "the server doesn't listen"
+}
+export ERL_LIBS=_build/default/lib
 
+serve build/demo/exchange_server 0
 echo "  file     $file, sha256 $sum..."
 echo "  server   build/demo/exchange_server, in C, at 127.0.0.1:$port"
 echo "  clients  C: build/demo/exchange_client; C x 4: all modes at once; Erlang: examples/exchange.escript"
@@ -83,18 +88,41 @@ for mode in $modes; do
     show_c $? "C x 4" "$mode" "$mode"
 done
 
-# Prints for each mode "erlang MODE N bytes sha256 SUM ok".
-ERL_LIBS=_build/default/lib timeout 60 escript examples/exchange.escript 127.0.0.1 "$port" "$file" $modes >"$work/erlang"
-status=$?
-while read -r _ mode bytes _ _ erlang_sum result; do
-    row Erlang "$mode" "$bytes" "" "${erlang_sum:0:12}" "$result"
-done <"$work/erlang"
-[ $status = 0 ] || give_up "examples/exchange.escript ended with $status"
-[ "$(wc -l <"$work/erlang")" = "$(echo "$modes" | wc -w)" ] || give_up "examples/exchange.escript left out a mode"
+# The client prints for each mode "erlang MODE N bytes sha256 SUM ok".
+run_erlang() {
+    timeout 60 escript examples/exchange.escript 127.0.0.1 "$port" "$file" $modes >"$work/erlang"
+    local status=$?
+    while read -r _ mode bytes _ _ erlang_sum result; do
+        row Erlang "$mode" "$bytes" "" "${erlang_sum:0:12}" "$result"
+    done <"$work/erlang"
+    [ $status = 0 ] || give_up "examples/exchange.escript ended with $status"
+    [ "$(wc -l <"$work/erlang")" = "$(echo "$modes" | wc -w)" ] || give_up "examples/exchange.escript left out a mode"
+}
+run_erlang
+kill -0 "$server" || give_up "the server has ended"
+kill "$server"
+
+serve escript examples/exchange_server.escript 0
+echo
+echo "  server   examples/exchange_server.escript, in Erlang, at 127.0.0.1:$port"
+for mode in $modes; do
+    run_c alone "$mode"
+    show_c $? C alone "$mode"
+done
+run_erlang
+kill -0 "$server" || give_up "the server has ended"
+
+echo
+echo "  server   OTP's own httpd; client: OTP's own httpc, after gentcp:take_over() (demo/take_over.escript)"
+mkdir "$work/www" && ln -s "$file" "$work/www/file"
+if timeout 60 escript demo/take_over.escript "$work/www/file" >"$work/httpd" && read -r bytes speed copy <"$work/httpd"; then
+    row httpc get "$bytes" "$speed" "${copy:0:12}" ok
+else
+    row httpc get - - - FAILED
+fi
 
 echo
 [ $failures = 0 ] || give_up "$failures of these copies are not what was sent"
-kill -0 "$server" || give_up "the server has ended"
 cat <<'END'
 Every copy is identical to the file.
 

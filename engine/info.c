@@ -2,11 +2,12 @@
 /* What a socket is at this moment. */
 #include "engine/internal.h"
 
-static size_t count(const gt_op_list *list, enum gt_op_kind kind) {
+/* An op whose caller is gone stays on its list until something comes for it. */
+static size_t count(gt_socket *s, const gt_op_list *list, enum gt_op_kind kind) {
     size_t found = 0;
 
-    for (const gt_op *op = list->first; op != NULL; op = op->next)
-        found += op->kind == kind;
+    for (gt_op *op = list->first; op != NULL; op = op->next)
+        found += op->kind == kind && !s->host->abandoned(s, op);
     return found;
 }
 
@@ -19,10 +20,10 @@ void gt_get_info(gt_socket *s, gt_info *out) {
         .active_count = s->settings.active == GT_ACTIVE_COUNT ? s->settings.count : 0,
         .input = s->input_to - s->input_from,
         .output = s->output_size,
-        .readers =
-            count(&s->readers, GT_OP_CONNECT) + count(&s->readers, GT_OP_RECV) + count(&s->readers, GT_OP_ACCEPT),
-        .senders = count(&s->writers, GT_OP_SEND),
-        .files = count(&s->writers, GT_OP_SENDFILE),
+        .readers = count(s, &s->readers, GT_OP_CONNECT) + count(s, &s->readers, GT_OP_RECV) +
+                   count(s, &s->readers, GT_OP_ACCEPT),
+        .senders = count(s, &s->writers, GT_OP_SEND),
+        .files = count(s, &s->writers, GT_OP_SENDFILE),
         .congested = s->congested,
         .read_ended = s->read_ended,
         .write_ended = s->write_ended,

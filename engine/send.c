@@ -219,9 +219,9 @@ static int queue_rest(gt_socket *s, const struct iovec *head, const struct iovec
     return went == 0 ? error : gt_output_over(s, error, true);
 }
 
-/* Would a send of so many bytes have to wait, whatever the kernel takes of it now? */
+/* Has a send of so many bytes to wait, if any of them are queued? */
 static bool would_wait(const gt_socket *s, size_t total) {
-    return drains(s) || (s->output != NULL && (s->congested || s->output_size + total >= s->settings.high));
+    return drains(s) || s->congested || (gt_has_output(s) && s->output_size + total >= s->settings.high);
 }
 
 int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt_op *op) {
@@ -229,7 +229,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
     struct iovec head = {.iov_base = header};
     size_t total = 0;
     ssize_t went = 0;
-    bool found_queue;
+    bool waits;
     int answer;
 
     for (int i = 0; i < count; i++) {
@@ -251,14 +251,14 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         goto out;
     head.iov_len = (size_t)answer;
     total += head.iov_len;
-    if (op == NULL && would_wait(s, total)) {
+    waits = would_wait(s, total);
+    if (op == NULL && waits) {
         answer = -EAGAIN;
         goto out;
     }
     gt_count_send(&s->counters, total); /* whatever becomes of it, as inet does */
     answer = 0;
-    found_queue = gt_has_output(s);
-    if (!found_queue && !s->settings.delay_send)
+    if (!gt_has_output(s) && !s->settings.delay_send)
         went = write_now(s, &head, parts, count, total);
     if (went < 0) {
         answer = gt_output_over(s, (int)went, true);
@@ -273,7 +273,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         else
             gt_poller_want(&s->watch, GT_WRITABLE);
     }
-    if (s->output != NULL && (s->congested || drains(s) || (found_queue && s->output_size >= s->settings.high))) {
+    if (waits && s->output != NULL) {
         s->congested = true;
         gt_op_append(&s->writers, op);
         answer = GT_PENDING;

@@ -42,13 +42,8 @@ static ERL_NIF_TERM map_term(ErlNifEnv *env, map *m) {
     return term;
 }
 
-/* An op whose caller was killed stays on the list until something comes for it. */
-static unsigned alive(gt_socket *socket, const gt_op_list *list) {
-    unsigned count = 0;
-
-    for (gt_op *op = list->first; op != NULL; op = op->next)
-        count += !otp_host.abandoned(socket, op);
-    return count;
+static const char *family_name(int family) {
+    return family == AF_INET6 ? "inet6" : family == AF_UNIX ? "local" : "inet";
 }
 
 ERL_NIF_TERM otp_info(ErlNifEnv *env, otp_socket *s) {
@@ -57,16 +52,23 @@ ERL_NIF_TERM otp_info(ErlNifEnv *env, otp_socket *s) {
         [GT_LISTENING] = "listening", [GT_ENDED] = "ended",           [GT_CLOSING] = "closing",
         [GT_SHUT] = "closed",
     };
+    ERL_NIF_TERM owner = enif_make_atom(env, "undefined");
     map m = {.size = 0};
+    gt_info info;
 
+    gt_get_info(&s->socket, &info);
     gt_lock_take(&s->socket.lock);
-    put(env, &m, "state", enif_make_atom(env, states[s->socket.state]));
-    put(env, &m, "owner", s->monitored ? enif_make_pid(env, &s->owner) : enif_make_atom(env, "undefined"));
-    put(env, &m, "recv_queue", enif_make_uint64(env, s->socket.input_to - s->socket.input_from));
-    put(env, &m, "send_queue", enif_make_uint64(env, s->socket.output_size));
-    put(env, &m, "readers", enif_make_uint(env, alive(&s->socket, &s->socket.readers)));
-    put(env, &m, "writers", enif_make_uint(env, alive(&s->socket, &s->socket.writers)));
+    if (s->monitored)
+        owner = enif_make_pid(env, &s->owner);
     gt_lock_drop(&s->socket.lock);
+    put(env, &m, "state", enif_make_atom(env, states[info.state]));
+    put(env, &m, "domain", enif_make_atom(env, family_name(info.family)));
+    put(env, &m, "owner", owner);
+    put(env, &m, "recv_queue", enif_make_uint64(env, info.input));
+    put(env, &m, "send_queue", enif_make_uint64(env, info.output));
+    put(env, &m, "readers", enif_make_uint64(env, info.readers));
+    put(env, &m, "writers", enif_make_uint64(env, info.senders + info.files));
+    put(env, &m, "busy", otp_bool(info.congested));
     return map_term(env, &m);
 }
 

@@ -51,11 +51,12 @@ wrong_terms_are_badarg(_) ->
     _ = flush(),
     ok.
 
-%% A fourth is the reference of a call that may wait.
+%% The last of four and more is the reference of a call that may wait.
 arguments(1, First, _, _) -> [[First]];
 arguments(2, First, Terms, _) -> [[First, Second] || Second <- Terms];
 arguments(3, First, Terms, _) -> [[First, Second, Third] || Second <- Terms, Third <- Terms];
-arguments(4, First, Terms, Ref) -> [Args ++ [Ref] || Args <- arguments(3, First, Terms, Ref)].
+arguments(4, First, Terms, Ref) -> [Args ++ [Ref] || Args <- arguments(3, First, Terms, Ref)];
+arguments(5, First, Terms, Ref) -> [[A, B, C, 0, Ref] || [A, B, C] <- arguments(3, First, Terms, Ref)].
 
 %% Everything at once on the same sockets, from processes that are killed at any moment.
 racing_calls_survive(_) ->

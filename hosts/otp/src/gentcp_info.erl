@@ -12,9 +12,9 @@ socket(?SOCKET(Handle) = Socket) ->
     case gentcp_nif:info(Handle) of
         #{state := closed} ->
             #{states => [closed]};
-        #{state := State, readers := Readers, writers := Writers} = Info ->
-            States = states(State, Readers, Writers),
-            maps:merge(maps:with([owner, recv_queue, send_queue], Info), #{
+        #{state := State, readers := Readers, writers := Writers, busy := Busy} = Info ->
+            States = states(State, Readers, Busy),
+            maps:merge(maps:with([domain, owner, recv_queue, send_queue], Info), #{
                 states => States,
                 rstates => States,
                 wstates => [],
@@ -24,16 +24,19 @@ socket(?SOCKET(Handle) = Socket) ->
                 num_readers => waiting(connected, State, Readers),
                 num_writers => waiting(connected, State, Writers),
                 type => stream,
-                protocol => tcp
+                protocol => protocol(Info)
             })
     end.
+
+protocol(#{domain := local}) -> default;
+protocol(_) -> tcp.
 
 %% The flags of inet's ports: inet:i() knows how to print them.
 states(listening, 0, _) -> [bound, listen, open];
 states(listening, _, _) -> [accepting, bound, listen, open];
 states(connecting, _, _) -> [bound, connecting, open];
-states(connected, _, 0) -> [bound, connected, open];
-states(connected, _, _) -> [bound, busy, connected, open];
+states(connected, _, false) -> [bound, connected, open];
+states(connected, _, true) -> [bound, busy, connected, open];
 states(ended, _, _) -> [bound, open];
 states(closing, _, _) -> [bound, closing, open].
 

@@ -19,7 +19,7 @@
 -type error() :: {error, atom()}.
 %% As of erlang:decode_packet/3.
 -type http_line() :: tuple() | http_eoh.
--type name() :: {ok, {inet:ip_address(), inet:port_number()}} | error().
+-type name() :: {ok, {inet:ip_address(), inet:port_number()} | {local, binary()}} | error().
 
 -define(NAME, "gentcp_nif").
 -define(INTERFACE, 3).      % of these functions to the native ones: the same number stands in nif.c
@@ -143,7 +143,9 @@ getstat(_Handle) ->
 -spec info(handle()) ->
     #{
         state := connecting | connected | listening | ended | closing | closed,
+        domain := inet:address_family(),
         owner := pid() | undefined,
+        busy := boolean(),
         recv_queue := non_neg_integer(),
         send_queue := non_neg_integer(),
         readers := non_neg_integer(),

@@ -1,0 +1,141 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The OTP host with much to do: what dead owners leave, and what the others of a node notice of a flood.
+-module(gentcp_load_SUITE).
+
+-include_lib("stdlib/include/assert.hrl").
+
+-import(gentcp_sockets, [pair/1, close/1, next/0, until/1]).
+
+-export([all/0, suite/0]).
+-export([
+    dead_owners_leave_nothing/1,
+    a_flood_delays_nobody/1,
+    order_holds_on_many_schedulers/1
+]).
+
+-define(WAIT, 5000).
+-define(LOCAL, {127, 0, 0, 1}).
+-define(SOCKETS, 10000).
+-define(SLACK, 2000000). % bytes that the emulator's own tables and caches may differ by
+
+suite() ->
+    [{timetrap, {seconds, 120}}].
+
+all() ->
+    [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info].
+
+%% 10,000 sockets, or as many as the system allows: a hundred owners are killed, who each have their part of the ends.
+dead_owners_leave_nothing(_) ->
+    {ok, L} = gentcp:listen(0, [binary, {backlog, 1000}]),
+    {ok, Port} = gentcp:port(L),
+    Count = min(?SOCKETS, descriptors_allowed() - 1000) div 200,
+    killed_owners(L, Port, Count),
+    {Descriptors, Memory, #{open := Open}} = {descriptors(), memory(), gentcp:info()},
+    killed_owners(L, Port, Count),
+    until(fun() -> maps:get(open, gentcp:info()) =:= Open end),
+    until(fun() -> descriptors() =< Descriptors end),
+    until(fun() -> memory() =< Memory + ?SLACK end),
+    ct:pal("~b sockets; memory ~b before, ~b after", [200 * Count, Memory, memory()]),
+    close([L]).
+
+killed_owners(L, Port, Count) ->
+    Owners = [spawn_owner(L, Port, Count) || _ <- lists:seq(1, 100)],
+    [receive {ready, Pid} -> ok after 30000 -> error(silence) end || {Pid, _} <- Owners],
+    ?assert(maps:get(open, gentcp:info()) > 200 * Count),
+    [exit(Pid, kill) || {Pid, _} <- Owners],
+    [receive {'DOWN', Ref, process, Pid, killed} -> ok end || {Pid, Ref} <- Owners].
+
+%% Its sockets have something in every queue, and monitors.
+spawn_owner(L, Port, Count) ->
+    Self = self(),
+    spawn_monitor(fun() ->
+        [
+            begin
+                {ok, C} = gentcp:connect(?LOCAL, Port, [binary, {active, false}], 30000),
+                {ok, S} = gentcp:accept(L, 30000),
+                ok = gentcp:send(C, <<0:1000/unit:8>>),
+                _ = gentcp:monitor(C),
+                ok = gentcp:setopts(S, [{active, I rem 2 =:= 0}])
+            end
+         || I <- lists:seq(1, Count)
+        ],
+        Self ! {ready, self()},
+        receive never -> ok end
+    end).
+
+descriptors_allowed() ->
+    {_, Limits} = lists:keyfind(max_fds, 1, lists:append(erlang:system_info(check_io))),
+    Limits.
+
+descriptors() ->
+    {ok, Names} = file:list_dir("/proc/self/fd"),
+    length(Names).
+
+memory() ->
+    [erlang:garbage_collect(Pid) || Pid <- processes()],
+    erlang:memory(total).
+
+%% GENTCP_FLOOD megabytes, 200 by default. What the system itself delays isn't the flood's: so a quiet second is
+%% measured, too, and one of three floods has to pass.
+a_flood_delays_nobody(_) ->
+    Megabytes = list_to_integer(os:getenv("GENTCP_FLOOD", "200")),
+    ?assert(lists:any(fun(_) -> flood(Megabytes) =< 50 + quiet_second() end, [1, 2, 3])).
+
+quiet_second() ->
+    Ticker = spawn_ticker(),
+    timer:sleep(1000),
+    stop_ticker(Ticker).
+
+flood(Megabytes) ->
+    {C, S} = pair([binary, {active, false}]),
+    Self = self(),
+    Ticker = spawn_ticker(),
+    Receiver = spawn_link(fun() ->
+        receive go -> ok end,
+        ok = gentcp:setopts(S, [{active, true}]),
+        Self ! {received, swallow(S, 0)}
+    end),
+    ok = gentcp:controlling_process(S, Receiver),
+    Receiver ! go,
+    Data = rand:bytes(1000000),
+    Start = erlang:monotonic_time(millisecond),
+    [ok = gentcp:send(C, Data) || _ <- lists:seq(1, Megabytes)],
+    close([C]),
+    receive
+        {received, Size} -> ?assertEqual(Megabytes * byte_size(Data), Size)
+    after 60000 -> error(silence)
+    end,
+    Took = erlang:monotonic_time(millisecond) - Start,
+    Latest = stop_ticker(Ticker),
+    ct:pal("~b MB in ~b ms; the latest tick was ~b ms late", [Megabytes, Took, Latest]),
+    Latest.
+
+spawn_ticker() ->
+    spawn_link(fun() -> tick(erlang:monotonic_time(millisecond), 0) end).
+
+stop_ticker(Ticker) ->
+    Ticker ! {stop, self()},
+    {latest, Latest} = next(),
+    Latest.
+
+swallow(S, Size) ->
+    receive
+        {tcp, S, Data} -> swallow(S, Size + byte_size(Data));
+        {tcp_closed, S} -> Size
+    end.
+
+tick(Last, Latest) ->
+    receive
+        {stop, From} -> From ! {latest, Latest}
+    after 100 ->
+        Now = erlang:monotonic_time(millisecond),
+        tick(Now, max(Latest, Now - Last - 100))
+    end.
+
+%% More schedulers than processors: whatever may be reordered is.
+order_holds_on_many_schedulers(_) ->
+    Paths = [filename:dirname(code:which(Module)) || Module <- [gentcp, ?MODULE]],
+    {ok, Node, _} = peer:start_link(#{connection => standard_io, args => ["+S", "8:8", "-pa" | Paths]}),
+    Test = messages_are_in_order_for_off_heap_receivers,
+    _ = peer:call(Node, gentcp_owners_SUITE, Test, [[]], 60000),
+    peer:stop(Node).
