@@ -143,6 +143,41 @@ static ERL_NIF_TERM nif_listen(ErlNifEnv *env, int argc, arguments argv) {
     return result;
 }
 
+static int family_of(ERL_NIF_TERM atom) {
+    if (enif_is_identical(atom, otp_atom.inet6))
+        return AF_INET6;
+    if (enif_is_identical(atom, otp_atom.local))
+        return AF_UNIX;
+    return enif_is_identical(atom, otp_atom.inet) ? AF_INET : AF_UNSPEC;
+}
+
+static ERL_NIF_TERM nif_fdopen(ErlNifEnv *env, int argc, arguments argv) {
+    otp_options options;
+    ERL_NIF_TERM result;
+    ErlNifPid self;
+    otp_socket *s;
+    int fd, status;
+
+    (void)argc;
+    if (!enif_get_int(env, argv[0], &fd))
+        return otp_error(env, -EBADF);
+    status = otp_get_options(env, argv[2], GT_AT_SET, &options);
+    if (status != 0)
+        return otp_error(env, status);
+    s = otp_socket_new(enif_self(env, &self));
+    if (s == NULL) {
+        otp_options_free(&options);
+        return otp_atom.no_driver;
+    }
+    status = gt_fdopen(&s->socket, fd, family_of(argv[1]), true, options.list, options.count);
+    otp_options_free(&options);
+    if (status == 0 && otp_poller_stopped(s->poller))
+        gt_abort(&s->socket);
+    result = status < 0 ? otp_error(env, status) : enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
+    enif_release_resource(s);
+    return result;
+}
+
 static ERL_NIF_TERM nif_accept(ErlNifEnv *env, int argc, arguments argv) {
     (void)argc;
     return call(env, argv, argv[1], GT_OP_ACCEPT, 0, gt_accept);
@@ -451,7 +486,7 @@ static ERL_NIF_TERM nif_driver(ErlNifEnv *env, int argc, arguments argv) {
 
 /* What gentcp_nif.erl and this file expect of each other: another number whenever a function takes or returns something
  * else, so that neither runs with an older other. */
-enum { INTERFACE = 3 };
+enum { INTERFACE = 4 };
 
 /* Its address tells this library from a copy of it in another place. */
 static char instance;
@@ -496,6 +531,7 @@ static ErlNifFunc functions[] = {
     {"driver", 0, nif_driver, 0},
     {"connect", 4, nif_connect, 0},
     {"listen", 2, nif_listen, 0},
+    {"fdopen", 3, nif_fdopen, 0},
     {"accept", 2, nif_accept, 0},
     {"recv", 3, nif_recv, 0},
     {"unrecv", 2, nif_unrecv, 0},

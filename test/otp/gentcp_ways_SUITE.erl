@@ -11,6 +11,9 @@
 -export([
     tcp_module_opens_gentcps_sockets/1,
     tcp_modules_of_each_family/1,
+    local_sockets/1,
+    addresses_as_maps/1,
+    descriptors_become_sockets/1,
     inetrc_makes_gentcp_the_default/1,
     ssl_runs_over_gentcp/1,
     take_over_takes_every_socket/1,
@@ -29,6 +32,9 @@ all() ->
     [
         tcp_module_opens_gentcps_sockets,
         tcp_modules_of_each_family,
+        local_sockets,
+        addresses_as_maps,
+        descriptors_become_sockets,
         inetrc_makes_gentcp_the_default,
         ssl_runs_over_gentcp,
         take_over_takes_every_socket,
@@ -64,6 +70,81 @@ tcp_modules_of_each_family(_) ->
             {Loopback, [{tcp_module, gentcp}, {ip, Loopback}]}
         ]
     ].
+
+local_sockets(_) ->
+    Path = "/tmp/gentcp_ways." ++ os:getpid(),
+    Name = list_to_binary(Path),
+    [
+        begin
+            _ = file:delete(Path),
+            {ok, ?GENTCP = L} = Module:listen(0, [{ip, {local, Path}}, {active, false} | Options]),
+            ?assertEqual({ok, {local, Name}}, inet:sockname(L)),
+            ?assertEqual({ok, Name}, inet:port(L)),
+            {ok, ?GENTCP = C} = Module:connect({local, Path}, 0, [{active, false} | Options], ?WAIT),
+            ?assertEqual({ok, {local, Name}}, inet:peername(C)),
+            ?assertMatch(#{domain := local}, inet:info(C)),
+            exchange(L, C),
+            ok = gen_tcp:close(L),
+            ?assertEqual({error, econnrefused}, Module:connect({local, Path}, 0, Options, ?WAIT))
+        end
+     || {Module, Options} <- [{gentcp, []}, {gentcp, [local]}, {gen_tcp, [{tcp_module, gentcp_local}]}]
+    ],
+    ok = file:delete(Path).
+
+addresses_as_maps(_) ->
+    [
+        begin
+            {ok, L} = gentcp:listen(0, [Family, {active, false}]),
+            {ok, Port} = inet:port(L),
+            Address = #{family => Family, addr => Loopback, port => Port},
+            [
+                begin
+                    {ok, ?GENTCP = C} = Connect(Address),
+                    ?assertEqual({ok, {Loopback, Port}}, inet:peername(C)),
+                    exchange(L, C)
+                end
+             || Connect <- [
+                    fun(To) -> gentcp:connect(To, [{active, false}]) end,
+                    fun(To) -> gentcp:connect(To, [{active, false}], ?WAIT) end,
+                    fun(To) -> gen_tcp:connect(To, [{tcp_module, gentcp}, {active, false}]) end
+                ]
+            ],
+            ?assertEqual({error, timeout}, gentcp:connect(Address, [], 0)),
+            ok = gen_tcp:close(L),
+            ?assertEqual({error, econnrefused}, gentcp:connect(Address, [], ?WAIT)),
+            ?assertExit(badarg, gentcp:connect(Address#{addr := foo}, []))
+        end
+     || {Family, Loopback} <- [{inet, ?LOCAL}, {inet6, {0, 0, 0, 0, 0, 0, 0, 1}}]
+    ].
+
+%% OTP's own sockets lend theirs.
+descriptors_become_sockets(_) ->
+    {ok, Lender} = gen_tcp:listen(0, [{active, false}]),
+    {ok, Port} = inet:port(Lender),
+    [
+        begin
+            {ok, C} = gen_tcp:connect(?LOCAL, Port, [{active, false}]),
+            {ok, S} = gen_tcp:accept(Lender, ?WAIT),
+            {ok, Fd} = inet:getfd(C),
+            {ok, ?GENTCP = Lent} = Open(Fd),
+            ok = gen_tcp:send(Lent, "hello"),
+            ?assertEqual({ok, "hello"}, gen_tcp:recv(S, 5, ?WAIT)),
+            ok = gen_tcp:send(S, "world"),
+            ?assertEqual({ok, "world"}, gen_tcp:recv(Lent, 5, ?WAIT)),
+            ok = gen_tcp:close(Lent),
+            ok = gen_tcp:send(C, "again"),
+            ?assertEqual({ok, "again"}, gen_tcp:recv(S, 5, ?WAIT)),
+            [ok = gen_tcp:close(Each) || Each <- [C, S]]
+        end
+     || Open <- [
+            fun(Fd) -> gentcp:fdopen(Fd, [{active, false}]) end,
+            fun(Fd) -> gen_tcp:fdopen(Fd, [{tcp_module, gentcp}, {active, false}]) end
+        ]
+    ],
+    ?assertEqual({error, ebadf}, gentcp:fdopen(100000, [])),
+    ?assertEqual({error, einval}, gentcp:fdopen(0, [foo])),
+    ?assertError(function_clause, gentcp:fdopen(-1, [])),
+    ok = gen_tcp:close(Lender).
 
 inetrc_makes_gentcp_the_default(Config) ->
     on_node(inetrc_args(Config), inetrc).

@@ -4,7 +4,7 @@
 -module(gentcp).
 
 %% gen_tcp
--export([listen/2, accept/1, accept/2, connect/2, connect/3, connect/4]).
+-export([listen/2, accept/1, accept/2, connect/2, connect/3, connect/4, fdopen/2]).
 -export([send/2, recv/2, recv/3, unrecv/2, shutdown/2, close/1, controlling_process/2]).
 %% file
 -export([sendfile/4]).
@@ -59,6 +59,11 @@ connect(Address, Port, Options) when is_tuple(Address); is_list(Address); is_ato
 -spec connect(address(), inet:port_number() | atom(), list(), timeout()) -> {ok, socket()} | {error, reason()}.
 connect(Address, Port, Options, Timeout) when is_tuple(Address); is_list(Address); is_atom(Address) ->
     gentcp_open:connect(Address, Port, Options, Timeout).
+
+%% The descriptor stays its maker's, as with option fd.
+-spec fdopen(non_neg_integer(), list()) -> {ok, socket()} | {error, reason()}.
+fdopen(Fd, Options) ->
+    gentcp_open:fdopen(Fd, Options).
 
 -spec accept(socket()) -> {ok, socket()} | {error, reason()}.
 accept(Listener) ->

@@ -1,9 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% For {tcp_module, gentcp_local}: gentcp with Unix-domain sockets. gen_tcp takes the family from a module's name, as there is no other
-%% place for it. The sockets are gentcp's.
+%% For {tcp_module, gentcp_local}: gentcp with Unix-domain sockets. gen_tcp takes the family from a module's name, as
+%% there is no other place for it. The sockets are gentcp's.
 -module(gentcp_local).
 
--export([connect/3, connect/4, listen/2, getserv/1, getaddrs/1, getaddrs/2]).
+-export([connect/3, connect/4, listen/2, fdopen/2, getserv/1, getaddrs/1, getaddrs/2]).
 
 -spec connect(inet:socket_address() | inet:hostname(), inet:port_number(), list()) ->
     {ok, gentcp:socket()} | {error, gentcp:reason()};
@@ -18,6 +18,9 @@ connect(Address, Port, Options, Timeout) -> gentcp:connect(Address, Port, [local
 
 -spec listen(inet:port_number(), list()) -> {ok, gentcp:socket()} | {error, gentcp:reason()}.
 listen(Port, Options) -> gentcp:listen(Port, [local | Options]).
+
+-spec fdopen(non_neg_integer(), list()) -> {ok, gentcp:socket()} | {error, gentcp:reason()}.
+fdopen(Fd, Options) -> gentcp:fdopen(Fd, [local | Options]).
 
 -spec getserv(0) -> {ok, 0}.
 getserv(0) -> {ok, 0}.

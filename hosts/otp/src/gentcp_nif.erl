@@ -5,7 +5,7 @@
 -module(gentcp_nif).
 
 -export([directory/0, driver/0]).
--export([connect/4, listen/2, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
+-export([connect/4, listen/2, fdopen/3, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
 -export([sendfile/5, shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
 -export([getstat/1, info/1, monitor/1, cancel_monitor/1, sockets/0, totals/0]).
@@ -22,7 +22,7 @@
 -type name() :: {ok, {inet:ip_address(), inet:port_number()} | {local, binary()}} | error().
 
 -define(NAME, "gentcp_nif").
--define(INTERFACE, 3).      % of these functions to the native ones: the same number stands in nif.c
+-define(INTERFACE, 4).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
@@ -43,14 +43,19 @@ directory() ->
 driver() ->
     ?NOT_LOADED.
 
-%% One address, IPv4 or IPv6. The message's result is ok or an error.
--spec connect(inet:ip_address(), inet:port_number(), list(), reference()) ->
+%% One address; a map or a path has its port in it, then Port is 0. The message's result is ok or an error.
+-spec connect(inet:socket_address() | map(), inet:port_number(), list(), reference()) ->
     {ok | wait, socket()} | error() | no_driver.
 connect(_Address, _Port, _Options, _Ref) ->
     ?NOT_LOADED.
 
 -spec listen(inet:port_number(), list()) -> {ok, socket()} | error() | no_driver.
 listen(_Port, _Options) ->
+    ?NOT_LOADED.
+
+%% The descriptor stays its maker's.
+-spec fdopen(integer(), inet:address_family() | undefined, list()) -> {ok, socket()} | error() | no_driver.
+fdopen(_Fd, _Family, _Options) ->
     ?NOT_LOADED.
 
 -spec accept(handle(), reference()) -> {ok, socket()} | error() | wait.

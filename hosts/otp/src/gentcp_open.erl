@@ -2,7 +2,7 @@
 %% From an address, a port and options to a socket: connect, listen and fdopen.
 -module(gentcp_open).
 
--export([connect/3, connect/4, listen/2]).
+-export([connect/3, connect/4, listen/2, fdopen/2]).
 -export([getserv/1, getaddrs/3]).
 
 -type address() :: inet:socket_address() | inet:hostname().
@@ -24,10 +24,28 @@ listen(Port, Options0) ->
             opened(Error)
     end.
 
-%% A map, as socket:sockaddr_in().
+%% A connection or a listener that exists already, or a fresh descriptor for options and names.
+-spec fdopen(non_neg_integer(), list()) -> result().
+fdopen(Fd, Options) when is_integer(Fd), Fd >= 0, is_list(Options) ->
+    {Families, Others} = lists:partition(fun is_family/1, Options),
+    Family = hd(Families ++ [undefined]),
+    with_driver(fun() -> gentcp_nif:fdopen(Fd, Family, [Option || Option <- Others, not is_way(Option)]) end).
+
+is_family(Option) ->
+    Option =:= inet orelse Option =:= inet6 orelse Option =:= local.
+
+is_way({tcp_module, Module}) -> is_atom(Module);
+is_way(_) -> false.
+
+%% A map, as socket:sockaddr_in(); its numbers are looked at elsewhere.
 -spec connect(socket:sockaddr_in() | socket:sockaddr_in6(), list(), timeout() | default) -> result().
-connect(#{family := Family, addr := Address, port := Port}, Options, Timeout) when Family =:= inet; Family =:= inet6 ->
-    connect(Address, Port, [Family | Options], Timeout).
+connect(Address, Options, default) ->
+    connect(Address, Options, option_timeout(Options, infinity));
+connect(#{family := Family} = Address, Options0, Timeout) when
+    Family =:= inet orelse Family =:= inet6, Timeout =:= infinity orelse is_integer(Timeout) andalso Timeout >= 0
+->
+    Options = [Family | with_defaults(inet_default_connect_options, Options0)],
+    opened(connect_any([Address], 0, Options, gentcp_time:deadline(Timeout), {error, einval})).
 
 %% default: what option timeout says.
 -spec connect(address(), inet:port_number() | atom(), list(), timeout() | default) -> result().
