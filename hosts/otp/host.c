@@ -58,11 +58,16 @@ void otp_call_begin(ErlNifEnv *env, const otp_op *op) {
     thread->call_result = otp_atom.cancelled;
 }
 
-ERL_NIF_TERM otp_call_end(void) {
+ERL_NIF_TERM otp_call_answer(ErlNifEnv *env, otp_op *op, int status) {
     otp_thread *thread = otp_this_thread();
 
     thread->call_op = NULL;
-    return thread->call_result;
+    if (status == 0)
+        return thread->call_result;
+    if (status == GT_PENDING)
+        return otp_atom.wait;
+    otp_op_free(op);
+    return otp_error(env, status);
 }
 
 static otp_op *find_op(const gt_op_list *list, ERL_NIF_TERM ref) {

@@ -2,8 +2,8 @@
 /* The OTP host: what its C files share.
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
- * watches our poller through one port). host.c is the engine's view of Erlang, data.c its memory, terms.c its terms,
- * monitor.c tells those who have asked that a socket is closed. */
+ * watches our poller through one port); open.c has the native functions that open sockets. host.c is the engine's view
+ * of Erlang, data.c its memory, terms.c its terms, monitor.c tells those who have asked that a socket is closed. */
 #ifndef GENTCP_OTP_H
 #define GENTCP_OTP_H
 
@@ -91,9 +91,10 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref);
 void otp_op_free(otp_op *op);
 
 /* An op that is completed between these, by this thread, doesn't send a message: its result becomes a term of env,
- * to be returned by the NIF. otp_call_end returns that term; only if the engine returned 0. */
+ * which otp_call_answer returns, to be returned by the NIF. status is what the engine's function returned: for
+ * GT_PENDING the answer is wait, and for an error the op is freed. */
 void otp_call_begin(ErlNifEnv *env, const otp_op *op);
-ERL_NIF_TERM otp_call_end(void);
+ERL_NIF_TERM otp_call_answer(ErlNifEnv *env, otp_op *op, int status);
 
 /* Takes back the op of that ref: true if it will not be completed, false if it was (the message was sent). */
 bool otp_cancel(otp_socket *socket, ERL_NIF_TERM ref);
@@ -104,6 +105,12 @@ int otp_hand_over(otp_socket *socket, const ErlNifPid *from, const ErlNifPid *to
 /* The second half: `to` becomes the owner, gets `messages` (a list, in order) and all that come from now on; 0. After
  * an error it is `from` who gets them, again. */
 int otp_pass_on(otp_socket *socket, ErlNifEnv *env, const ErlNifPid *from, const ErlNifPid *to, ERL_NIF_TERM messages);
+
+/* ---- open.c: native functions that nif.c lists ---- */
+
+ERL_NIF_TERM otp_nif_connect(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]);
+ERL_NIF_TERM otp_nif_listen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]);
+ERL_NIF_TERM otp_nif_fdopen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]);
 
 /* ---- data.c: buffers, what is sent, and what belongs to a thread ---- */
 
