@@ -282,6 +282,24 @@ static void recv_without_memory_keeps_the_line(void **state) {
     close(peer);
 }
 
+static void count_release(void *arg) {
+    ++*(int *)arg;
+}
+
+static void send_ref_without_memory_for_the_queue_is_enomem(void **state) {
+    size_t full;
+    gentcp_socket socket;
+    int releases = 0;
+    int peer = connect_full(JUST_PASSIVE, &socket, &full);
+
+    (void)state;
+    fail_after(0, false);
+    assert_int_equal(gentcp_send_ref(socket, "never sent", 10, count_release, &releases), -ENOMEM);
+    fail_no_more();
+    assert_int_equal(releases, 1);
+    close(peer);
+}
+
 static void recv_into_allocates_nothing(void **state) {
     gentcp_socket socket;
     int peer = connect_plain(JUST_PASSIVE, &socket);
@@ -309,6 +327,7 @@ int main(void) {
         TEST(passives_are_told_without_memory),
         TEST(recv_without_memory_keeps_the_bytes),
         TEST(recv_without_memory_keeps_the_line),
+        TEST(send_ref_without_memory_for_the_queue_is_enomem),
         TEST(recv_into_allocates_nothing),
     };
 

@@ -215,6 +215,25 @@ static void a_socket_that_has_ended_moves_too(void **state) {
     gt_poller_close(other);
 }
 
+static void a_socket_without_a_descriptor_has_no_name(void **state) {
+    owned *o = new_socket();
+    call receives = new_call(GT_OP_RECV, 0);
+    gt_address name;
+    int peer;
+
+    (void)state;
+    assert_int_equal(gt_sockname(&o->socket, &name), -EINVAL);
+    assert_int_equal(gt_peername(&o->socket, &name), -EINVAL);
+    finish(o);
+    o = connection(PASSIVE, 1, &peer);
+    close(peer);
+    assert_true(gt_recv(&o->socket, &receives.op) >= 0);
+    run_while(&receives.completions, 0);
+    assert_int_equal(gt_sockname(&o->socket, &name), -EBADF);
+    assert_int_equal(gt_peername(&o->socket, &name), -ENOTCONN);
+    finish(o);
+}
+
 static void a_socket_moves_to_another_poller_with_what_is_ready(void **state) {
     int peer, someone;
     owned *o = connection(NULL, 0, &peer);
@@ -246,6 +265,7 @@ int main(void) {
         ENGINE_TEST(closing_answers_everybody_who_waits),
         ENGINE_TEST(ownership_changes_only_by_the_owner_and_to_a_living_one),
         ENGINE_TEST(a_socket_that_has_ended_moves_too),
+        ENGINE_TEST(a_socket_without_a_descriptor_has_no_name),
         ENGINE_TEST(a_socket_moves_to_another_poller_with_what_is_ready),
     };
 

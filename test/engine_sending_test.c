@@ -37,6 +37,34 @@ static void senders_wait_at_the_high_and_go_on_at_the_low_watermark(void **state
     close(peer);
 }
 
+static void a_file_comes_behind_the_bytes_of_a_send_that_waits(void **state) {
+    static const uint8_t block[9000];
+    struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
+    FILE *file = tmpfile();
+    int peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    call waits = new_call(GT_OP_SEND, 0);
+    call sends_file = new_call(GT_OP_SENDFILE, 0);
+    size_t total = fill_queue(o);
+
+    (void)state;
+    assert_non_null(file);
+    assert_true(fputs("of the file", file) >= 0);
+    assert_int_equal(fflush(file), 0);
+    assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &waits.op), GT_PENDING);
+    assert_int_equal(gt_sendfile(&o->socket, fileno(file), 0, 0, &sends_file.op), GT_PENDING);
+    (void)drain(peer, total + sizeof block);
+    run_while(&waits.completions, 0);
+    run_while(&sends_file.completions, 0);
+    assert_int_equal(sends_file.status, 0);
+    assert_int_equal(sends_file.op.file.sent, 11);
+    assert_int_equal(gt_close(&o->socket, NULL), 0);
+    let_go(&o->socket);
+    (void)drain(peer, 11);
+    (void)fclose(file);
+    close(peer);
+}
+
 static void a_send_without_an_op_does_nothing_where_it_would_wait(void **state) {
     static const uint8_t block[4000];
     struct iovec part = {.iov_base = (void *)(uintptr_t)block, .iov_len = sizeof block};
@@ -203,6 +231,7 @@ static void no_memory_for_the_queue_refuses_a_packet_whole_or_ends_the_stream(vo
 int main(void) {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(senders_wait_at_the_high_and_go_on_at_the_low_watermark),
+        ENGINE_TEST(a_file_comes_behind_the_bytes_of_a_send_that_waits),
         ENGINE_TEST(a_send_without_an_op_does_nothing_where_it_would_wait),
         ENGINE_TEST(a_cancelled_send_leaves_its_bytes_queued),
         ENGINE_TEST(close_flushes_the_queue_before_it_answers),
