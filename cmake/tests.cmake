@@ -13,6 +13,7 @@ set(tests_of_c_host
     behaviour_info_test
     behaviour_local_test
     behaviour_monitor_test
+    behaviour_netns_test
     behaviour_options_test
     behaviour_owner_test
     behaviour_packets_test
@@ -99,7 +100,7 @@ gentcp_all_listed(test_sources test/*_test.c)
 
 # These can be made to fail: test/faults/inject.c stands between them and the libraries, whose code is as everywhere.
 set(faulty_functions
-    socket connect bind listen accept4 recv sendmsg sendfile64 shutdown getsockopt setsockopt getsockname getpeername
+    socket connect bind listen accept4 recv sendmsg sendfile64 shutdown getsockopt setsockopt getsockname getpeername fcntl open setns
     epoll_create1 epoll_ctl epoll_wait poll __poll_chk eventfd timerfd_create pthread_create)
 list(TRANSFORM faulty_functions PREPEND -Wl,--wrap=)
 foreach(name IN LISTS tests_of_faults)

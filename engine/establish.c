@@ -76,12 +76,11 @@ static int open_descriptor(gt_socket *s, int family, const gt_option *options, i
     const gt_option *netns = given(options, count, GT_OPT_NETNS);
     int fd = existing_descriptor(options, count);
     gt_existing is;
-    int error;
 
     if (fd >= 0)
         return adopt(s, fd, family, &is);
     if (netns != NULL) {
-        error = gt_apply_option(s, netns);
+        int error = gt_apply_option(s, netns);
         if (error != 0)
             return error;
     }
@@ -151,6 +150,7 @@ static bool is_new(const gt_socket *s) {
 
 int gt_connect(gt_socket *s, const gt_option *options, int count, const gt_address *to, gt_op *op) {
     int family = to->any.sa_family;
+    gt_address peer;
     int error;
 
     gt_lock_take(&s->lock);
@@ -160,6 +160,9 @@ int gt_connect(gt_socket *s, const gt_option *options, int count, const gt_addre
     error = open_with(s, family, options, count);
     if (error == 0)
         error = bind_source(s, family, options, count);
+    /* The system says so only the second time, if it was connected without blocking. */
+    if (error == 0 && s->lent && gt_sys_peername(s->watch.fd, &peer) == 0)
+        error = -EISCONN;
     if (error == 0) {
         error = gt_sys_connect(s->watch.fd, to);
         s->state = GT_CONNECTING;

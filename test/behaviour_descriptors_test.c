@@ -294,10 +294,18 @@ static void a_lent_descriptor_is_bound_if_an_address_or_a_port_is_given(void **s
 static void a_lent_descriptor_that_is_something_else_already(void **state) {
     uint16_t port;
     int listening = plain_listener(&port, 5), connected = plain_connection(port), fd = fresh(SOCK_STREAM);
+    int soon_connected = fresh(SOCK_STREAM | SOCK_NONBLOCK);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct pollfd ready = {.fd = soon_connected, .events = POLLOUT};
     gentcp_socket never;
 
     (void)state;
+    (void)connect(soon_connected, (struct sockaddr *)&to, sizeof to);
+    assert_int_equal(poll(&ready, 1, SOON), 1);
     assert_int_equal(gentcp_connect("127.0.0.1", port, gentcp_options(GENTCP_FD(connected)), SOON, &never), -EISCONN);
+    assert_int_equal(gentcp_connect("127.0.0.1", port, gentcp_options(GENTCP_FD(soon_connected)), SOON, &never),
+                     -EISCONN);
+    close(soon_connected);
     assert_int_equal(gentcp_connect("127.0.0.1", port, gentcp_options(GENTCP_FD(listening)), SOON, &never), -EISCONN);
     assert_int_equal(gentcp_listen(0, gentcp_options(GENTCP_FD(connected)), &never), -EINVAL);
     assert_int_equal(gentcp_listen(0, gentcp_options(GENTCP_FD(fd), GENTCP_IP("::1")), &never), -EINVAL);

@@ -76,7 +76,8 @@ static void assert_has(gentcp_socket socket, const struct value *value) {
 static void every_option_that_can_be_read_has_a_value_here(void **state) {
     (void)state;
     for (int name = 0; name < GT_OPTIONS; name++) {
-        bool has = name == GENTCP_OPT_PKTOPTIONS || name == GENTCP_OPT_RECBUF || name == GENTCP_OPT_SNDBUF || is_of_ipv6(name) || is_unreadable(name);
+        bool has = name == GENTCP_OPT_PKTOPTIONS || name == GENTCP_OPT_RECBUF || name == GENTCP_OPT_SNDBUF ||
+                   is_of_ipv6(name) || is_unreadable(name);
         for (int i = 0; i < VALUES; i++)
             has = has || values[i].name == name;
         if (!has)
@@ -535,6 +536,42 @@ static void accept_hands_down_that_buffer_was_set(void **state) {
     assert_recv(v.accepted, 0, "45");
 }
 
+static void pktoptions_tell_what_came_last(void **state) {
+    uint16_t port;
+    gentcp_socket listener = listen_on_loopback(PASSIVE(GENTCP_RECVTOS(true), GENTCP_RECVTTL(true)), &port);
+    gentcp_socket socket, accepted;
+    gentcp_option wanted[] = {GENTCP_PKTOPTIONS, GENTCP_END};
+
+    (void)state;
+    assert_ok(gentcp_connect("127.0.0.1", port, PASSIVE(GENTCP_TOS(16), GENTCP_TTL(33)), SOON, &socket));
+    assert_ok(gentcp_accept(listener, SOON, &accepted));
+    assert_ok(gentcp_send(socket, "x", 1));
+    assert_recv(accepted, 1, "x");
+    assert_ok(gentcp_getopts(accepted, wanted));
+    assert_int_equal(wanted->number, 16);
+    assert_int_equal(wanted->extra, 33);
+    SET(accepted, GENTCP_RECVTTL(false));
+    assert_ok(gentcp_getopts(accepted, wanted));
+    assert_int_equal(wanted->number, 16);
+    assert_int_equal(wanted->extra, -1);
+    assert_ok(gentcp_getopts(socket, wanted));
+    assert_int_equal(wanted->number, -1);
+    assert_int_equal(gentcp_setopts(socket, gentcp_options(GENTCP_PKTOPTIONS)), -EINVAL);
+}
+
+static void bind_to_device_can_be_read_as_text(void **state) {
+    gentcp_socket socket;
+    char text[IFNAMSIZ] = "?";
+    gentcp_option wanted[] = {GENTCP_READ_TEXT(GENTCP_OPT_BIND_TO_DEVICE, text, sizeof text), GENTCP_END};
+    int peer = connect_plain(JUST_PASSIVE, &socket);
+
+    (void)state;
+    assert_ok(gentcp_getopts(socket, wanted));
+    assert_string_equal(text, "");
+    assert_int_equal(wanted->size, 0);
+    close(peer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_option_that_can_be_read_has_a_value_here),
@@ -565,6 +602,8 @@ int main(void) {
         TEST(accept_hands_down_the_line_delimiter),
         TEST(accept_hands_down_when_send_returns),
         TEST(accept_hands_down_that_buffer_was_set),
+        TEST(pktoptions_tell_what_came_last),
+        TEST(bind_to_device_can_be_read_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that fail where no exchange leads: what must be told then, and to whom. */
+#include <fcntl.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <sys/wait.h>
 
+#include "sys/sys.h"
 #include "test/faults/exchanges.h"
 #include "test/faults/inject.h"
 
@@ -156,6 +160,124 @@ static void a_process_ends_even_if_its_poller_can_not_run(void **state) {
     assert_int_equal(descriptors(), fds);
 }
 
+/* ---- descriptors of others ---- */
+
+static bool is_open(int fd) {
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void a_descriptor_that_can_not_become_a_socket_is_left_open(void **state) {
+    static const struct {
+        enum fault_call call;
+        int k;
+    } faults[] = {{FAULT_GETSOCKNAME, 1}, {FAULT_GETSOCKOPT, 1}, {FAULT_GETSOCKOPT, 2}, {FAULT_FCNTL, 1},
+                  {FAULT_FCNTL, 2},       {FAULT_FCNTL, 3},      {FAULT_SETSOCKOPT, 1}};
+    gentcp_socket socket;
+    uint16_t port;
+    int ends[2];
+
+    (void)state;
+    (void)listen_on_loopback(JUST_PASSIVE, &port); /* the process has all that it needs */
+    assert_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        const gentcp_option *options = PASSIVE(GENTCP_KEEPALIVE(true));
+        fault_arm(faults[i].call, faults[i].k, ENOMEM);
+        if (gentcp_fdopen(ends[0], options, &socket) != -ENOMEM)
+            fail_msg("fault %zu", i);
+        assert_true(fault_disarm());
+        assert_true(is_open(ends[0]));
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void a_descriptor_that_no_poller_takes_is_left_open(void **state) {
+    const char *poller = getenv("GENTCP_POLLER");
+    gentcp_socket socket;
+    uint16_t port;
+    int ends[2];
+
+    (void)state;
+    if (poller != NULL && strcmp(poller, "poll") == 0)
+        skip(); /* it has no call for this that could fail */
+    (void)listen_on_loopback(JUST_PASSIVE, &port);
+    assert_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    fault_arm(FAULT_EPOLL_ADD, 1, ENOSPC);
+    assert_int_equal(gentcp_fdopen(ends[0], JUST_PASSIVE, &socket), -ENOSPC);
+    assert_true(fault_disarm());
+    assert_ok(gentcp_fdopen(ends[0], JUST_PASSIVE, &socket));
+    assert_ok(gentcp_close(socket));
+    assert_false(is_open(ends[0]));
+    close(ends[1]);
+}
+
+/* ---- another network ---- */
+
+static const char own_network[] = "/proc/self/ns/net";
+
+static bool may_change_networks(void) {
+    int fd = gt_sys_socket(AF_INET, own_network);
+
+    if (fd >= 0)
+        close(fd);
+    else
+        print_message("NOT ALLOWED: network namespaces\n");
+    return fd >= 0;
+}
+
+static void a_network_that_can_not_be_entered_is_that_error(void **state) {
+    static const struct {
+        enum fault_call call;
+        int k;
+    } faults[] = {{FAULT_OPEN, 1}, {FAULT_OPEN, 2}, {FAULT_SETNS, 1}, {FAULT_SETNS, 2}, {FAULT_SOCKET, 1}};
+    gentcp_socket never;
+    uint16_t port;
+
+    (void)state;
+    if (!may_change_networks())
+        skip();
+    (void)listen_on_loopback(NULL, &port);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        int fds = descriptors();
+        fault_arm(faults[i].call, faults[i].k, EMFILE);
+        assert_int_equal(gentcp_listen(0, gentcp_options(GENTCP_NETNS(own_network)), &never), -EMFILE);
+        assert_true(fault_disarm());
+        assert_int_equal(descriptors(), fds);
+    }
+}
+
+/* What this thread did later would be in the wrong network. */
+static void a_network_that_can_not_be_left_aborts(void **state) {
+    pid_t child;
+    int status;
+
+    (void)state;
+    if (!may_change_networks())
+        skip();
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGABRT, SIG_DFL);
+        fault_arm(FAULT_SETNS, 3, ENOMEM);
+        (void)gt_sys_socket(AF_INET, own_network);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void netns_that_can_not_be_kept_is_enomem(void **state) {
+    gentcp_socket socket;
+    uint16_t port;
+
+    (void)state;
+    socket = listen_on_loopback(NULL, &port);
+    fault_arm(FAULT_ALLOCATE, 1, ENOMEM);
+    assert_int_equal(gentcp_setopts(socket, gentcp_options(GENTCP_NETNS(own_network))), -ENOMEM);
+    assert_true(fault_disarm());
+    assert_ok(gentcp_setopts(socket, gentcp_options(GENTCP_NETNS(own_network))));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_passive_socket_that_no_poller_takes_tells_why_once),
@@ -164,6 +286,11 @@ int main(void) {
         TEST(a_name_that_no_thread_can_look_up_is_an_error_once),
         TEST(a_packet_that_can_not_be_queued_leaves_nothing_in_the_queue),
         TEST(a_process_ends_even_if_its_poller_can_not_run),
+        TEST(a_descriptor_that_can_not_become_a_socket_is_left_open),
+        TEST(a_descriptor_that_no_poller_takes_is_left_open),
+        TEST(a_network_that_can_not_be_entered_is_that_error),
+        TEST(a_network_that_can_not_be_left_aborts),
+        TEST(netns_that_can_not_be_kept_is_enomem),
     };
 
     make_pattern();

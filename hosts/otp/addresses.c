@@ -36,7 +36,6 @@ static size_t encode(unsigned c, uint8_t out[4]) {
 static bool append_name(ErlNifEnv *env, ERL_NIF_TERM term, uint8_t *out, size_t *size, int depth) {
     ERL_NIF_TERM head;
     ErlNifBinary bytes;
-    uint8_t character[4];
     unsigned number;
 
     if (enif_inspect_binary(env, term, &bytes)) {
@@ -46,6 +45,7 @@ static bool append_name(ErlNifEnv *env, ERL_NIF_TERM term, uint8_t *out, size_t 
         return *size <= OTP_NAME_MAX;
     }
     if (enif_get_uint(env, term, &number)) {
+        uint8_t character[4];
         size_t count = depth > 0 ? encode(number, character) : 0;
         if (out != NULL)
             memcpy(out + *size, character, count);

@@ -151,6 +151,10 @@ WRAP(FAULT_POLL, int, __poll_chk, (struct pollfd * fds, nfds_t count, int timeou
 WRAP(FAULT_EVENTFD, int, eventfd, (unsigned value, int flags), (value, flags))
 WRAP(FAULT_TIMERFD, int, timerfd_create, (int clock, int flags), (clock, flags))
 
+WRAP(FAULT_FCNTL, int, fcntl, (int fd, int command, int arg), (fd, command, arg))
+WRAP(FAULT_OPEN, int, open, (const char *path, int flags, int mode), (path, flags, mode))
+WRAP(FAULT_SETNS, int, setns, (int fd, int type), (fd, type))
+
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *arg);
 

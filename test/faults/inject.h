@@ -32,6 +32,9 @@ enum fault_call {
     FAULT_EVENTFD,
     FAULT_TIMERFD,
     FAULT_THREAD,
+    FAULT_FCNTL,
+    FAULT_OPEN,
+    FAULT_SETNS,
     FAULT_CALLS
 };
 
