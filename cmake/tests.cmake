@@ -21,6 +21,7 @@ set(tests_of_c_host
     behaviour_receiving_test
     behaviour_sendfile_test
     behaviour_sending_test
+    behaviour_shutdown_test
     behaviour_split_test
     c_host_handles_test
     c_host_mailbox_test

@@ -113,11 +113,24 @@ static void answer_senders(gt_socket *s) {
     }
 }
 
+static int shut_down(gt_socket *s, int how) {
+    int error = gt_sys_shutdown(s->watch.fd, how);
+
+    if (how != SHUT_RD && error == 0)
+        s->write_ended = true;
+    if (how != SHUT_WR) {
+        s->hung_up = true; /* the end can be read from now on, and no edge need tell of it */
+        s->drained = false;
+        gt_pump_input(s);
+    }
+    return error;
+}
+
 void gt_output_empty(gt_socket *s) {
     if (s->state == GT_CLOSING)
         gt_shut(s);
     else if (s->write_ended)
-        (void)gt_sys_shutdown(s->watch.fd, SHUT_WR);
+        (void)shut_down(s, s->end_both ? SHUT_RDWR : SHUT_WR);
 }
 
 void gt_pump_output(gt_socket *s) {
@@ -291,24 +304,12 @@ int gt_shutdown(gt_socket *s, int how) {
     gt_lock_take(&s->lock);
     if (s->state != GT_CONNECTED) {
         answer = gt_not_connected(s, NULL);
-        goto out;
-    }
-    if (how != SHUT_WR) {
-        answer = gt_sys_shutdown(s->watch.fd, SHUT_RD);
-        s->hung_up = true; /* the end can be read from now on, and no edge need tell of it */
-    }
-    if (how != SHUT_RD && !s->write_ended) {
+    } else if (how != SHUT_RD && gt_has_output(s)) {
         s->write_ended = true;
-        if (!gt_has_output(s)) {
-            int error = gt_sys_shutdown(s->watch.fd, SHUT_WR);
-            answer = answer != 0 ? answer : error;
-        }
+        s->end_both = s->end_both || how == SHUT_RDWR;
+    } else {
+        answer = shut_down(s, how);
     }
-    if (how != SHUT_WR) {
-        s->drained = false;
-        gt_pump_input(s);
-    }
-out:
     gt_lock_drop(&s->lock);
     return answer;
 }

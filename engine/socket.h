@@ -68,6 +68,7 @@ struct gt_socket {
     bool read_ended : 1;   /* the end was read; the socket lives on (exit_on_close false) */
     bool end_told : 1;     /* the owner has got tcp_closed */
     bool write_ended : 1;  /* shutdown(write) was asked for: once the queue is empty it is done */
+    bool end_both : 1;     /* and of reading: done with it, because the end of reading would drop the queue */
     bool congested : 1;    /* the queue reached high_watermark, and not yet low_watermark */
     bool open : 1;         /* the engine holds its reference of an open socket */
     bool lent : 1;         /* the descriptor is somebody else's, to close when the socket no longer uses it */
@@ -114,7 +115,7 @@ int gt_send(gt_socket *socket, const struct iovec *parts, int count, void *sourc
  * but an ended stream is -ENOTCONN here, and what the next send is owed stays owed. gt_close, and an owner's death,
  * don't wait for a file: the op is answered GT_CLOSED, and of the queue goes out what was before it. */
 int gt_sendfile(gt_socket *socket, int fd, int64_t offset, uint64_t size, gt_op *op);
-/* how: SHUT_RD, SHUT_WR or SHUT_RDWR. Writing ends when the queue is empty; returns at once. */
+/* how: SHUT_RD, SHUT_WR or SHUT_RDWR. Returns at once; the end of writing, or of both, follows what is queued. */
 int gt_shutdown(gt_socket *socket, int how);
 /* Closes: everybody who waits is told GT_CLOSED, the queue is flushed within its bound, the descriptor closed, and
  * then op (GT_OP_CLOSE) is finished. op may be NULL (owner death). 0, too, if it was closed before. While an op waits

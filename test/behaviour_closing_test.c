@@ -1,130 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shutting down, closing, and what calls answer after the end. */
+/* Closing, and what calls answer after the end. */
 #include <time.h>
 
 #include "test/connection.h"
-
-enum { BIG = 1024 * 1024 };
 
 static int64_t now_ms(void) {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* A socket with BIG zeros in its queue, behind *full bytes in the kernel. */
-static int connect_queued(const gentcp_option *options, gentcp_socket *out, size_t *full) {
-    int peer = connect_full(options, out, full);
-    char *bytes = calloc(1, BIG);
-
-    assert_non_null(bytes);
-    assert_ok(gentcp_setopts(*out, gentcp_options(GENTCP_HIGH_WATERMARK(2 * BIG))));
-    assert_ok(gentcp_send(*out, bytes, BIG));
-    free(bytes);
-    return peer;
-}
-
-/* How much the peer reads before the end; SIZE_MAX if that doesn't come. */
-static size_t read_to_end(int peer) {
-    char block[8192];
-    size_t have = 0, more = sizeof block;
-
-    for (; more == sizeof block; have += more)
-        more = plain_read(peer, block, sizeof block, SOON);
-    return recv(peer, block, 1, MSG_DONTWAIT) == 0 ? have : SIZE_MAX;
-}
-
-static int make_read_to_end(call *c) {
-    return (int)read_to_end(c->peer);
-}
-
-/* ---- shutdown ---- */
-
-static void shutdown_of_writing_ends_the_stream_after_what_is_queued(void **state) {
-    size_t full;
-    gentcp_socket socket;
-    int peer = connect_queued(JUST_PASSIVE, &socket, &full);
-    call reader = {.make = make_read_to_end, .peer = peer};
-
-    (void)state;
-    assert_ok(gentcp_shutdown(socket, SHUT_WR)); /* at once: nobody reads yet */
-    start(&reader);
-    assert_int_equal(recv_status(socket, 0, 300), GENTCP_TIMEOUT); /* the wait flushes */
-    assert_int_equal(finish(&reader), full + BIG);
-    plain_say(peer, "answer");
-    assert_recv(socket, 0, "answer");
-    close(peer);
-}
-
-static void shutdown_of_writing_without_a_queue_ends_the_stream_at_once(void **state) {
-    gentcp_socket socket;
-    int peer = connect_plain(JUST_PASSIVE, &socket);
-
-    (void)state;
-    assert_ok(gentcp_shutdown(socket, SHUT_WR));
-    assert_ok(gentcp_shutdown(socket, SHUT_WR));
-    assert_ok(plain_end(peer));
-    plain_say(peer, "answer");
-    assert_recv(socket, 0, "answer");
-    close(peer);
-    assert_int_equal(recv_status(socket, 0, SOON), GENTCP_CLOSED);
-}
-
-static void a_send_after_shutdown_of_writing_is_closed_and_ends_the_socket(void **state) {
-    size_t full;
-    gentcp_socket socket;
-    int peer = connect_plain(PASSIVE(GENTCP_SHOW_ECONNRESET(true)), &socket);
-
-    (void)state;
-    assert_ok(gentcp_shutdown(socket, SHUT_WR));
-    assert_int_equal(gentcp_send(socket, "x", 1), GENTCP_CLOSED);
-    assert_int_equal(gentcp_send(socket, "x", 1), -ENOTCONN);
-    assert_int_equal(recv_status(socket, 0, SOON), GENTCP_CLOSED);
-    assert_int_equal(recv_status(socket, 0, SOON), -ENOTCONN);
-    close(peer);
-    peer = connect_queued(JUST_PASSIVE, &socket, &full);
-    assert_ok(gentcp_shutdown(socket, SHUT_WR));
-    assert_int_equal(gentcp_send(socket, "x", 1), GENTCP_CLOSED);
-    assert_int_equal(gentcp_send(socket, "x", 1), -ENOTCONN);
-    close(peer);
-    peer = connect_plain(NULL, &socket);
-    assert_ok(gentcp_shutdown(socket, SHUT_WR));
-    assert_int_equal(gentcp_send(socket, "x", 1), GENTCP_CLOSED);
-    assert_told(socket, GENTCP_TCP_CLOSED);
-    assert_int_equal(gentcp_send(socket, "x", 1), GENTCP_CLOSED);
-    assert_silence(socket);
-    close(peer);
-}
-
-static void shutdown_of_reading_is_the_end_for_receiving(void **state) {
-    static const int hows[] = {SHUT_RD, SHUT_RDWR};
-
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        gentcp_socket socket;
-        int peer = connect_plain(JUST_PASSIVE, &socket);
-        assert_ok(gentcp_shutdown(socket, hows[i]));
-        assert_int_equal(recv_status(socket, 0, SOON), GENTCP_CLOSED);
-        assert_int_equal(recv_status(socket, 0, SOON), -ENOTCONN);
-        close(peer);
-        peer = connect_plain(NULL, &socket);
-        assert_ok(gentcp_shutdown(socket, hows[i]));
-        assert_told(socket, GENTCP_TCP_CLOSED);
-        close(peer);
-    }
-}
-
-static void shutdown_of_another_direction_is_badarg(void **state) {
-    gentcp_socket socket;
-    int peer = connect_plain(JUST_PASSIVE, &socket);
-
-    (void)state;
-    assert_int_equal(gentcp_shutdown(socket, -1), GENTCP_BADARG);
-    assert_int_equal(gentcp_shutdown(socket, SHUT_RDWR + 1), GENTCP_BADARG);
-    assert_ok(gentcp_send(socket, "unharmed", 8));
-    assert_plain_reads(peer, "unharmed");
-    close(peer);
 }
 
 /* ---- close ---- */
@@ -140,7 +24,7 @@ static void close_waits_until_the_queue_is_sent(void **state) {
     assert_true(waits(&closer));
     assert_ok(gentcp_send(socket, "x", 1)); /* until then it is open to others */
     assert_ok(gentcp_setopts(socket, gentcp_options(GENTCP_SEND_TIMEOUT(10))));
-    assert_int_equal(read_to_end(peer), full + BIG + 1);
+    assert_int_equal(plain_read_to_end(peer), full + QUEUED + 1);
     assert_ok(finish(&closer));
     close(peer);
 }
@@ -154,7 +38,7 @@ static void close_waits_for_its_own_process_too(void **state) {
     (void)state;
     start(&reader);
     assert_ok(gentcp_close(socket));
-    assert_int_equal(finish(&reader), full + BIG);
+    assert_int_equal(finish(&reader), full + QUEUED);
     close(peer);
 }
 
@@ -175,7 +59,7 @@ static void close_gives_up_after_5_seconds_without_progress(void **state) {
     progress = now_ms();
     assert_ok(finish(&closer));
     assert_in_range(now_ms() - progress, 4900, 6500);
-    assert_true(read_to_end(peer) < BIG);
+    assert_true(plain_read_to_end(peer) < QUEUED);
     free(got);
     close(peer);
 }
@@ -189,7 +73,7 @@ static void close_gives_up_after_the_seconds_of_linger(void **state) {
     (void)state;
     assert_ok(gentcp_close(socket));
     assert_in_range(now_ms() - begin, 950, 1900);
-    assert_true(read_to_end(peer) < full + BIG);
+    assert_true(plain_read_to_end(peer) < full + QUEUED);
     close(peer);
 }
 
@@ -295,15 +179,15 @@ static void closing_a_listener_leaves_what_it_has_accepted(void **state) {
 }
 
 static int make_queue_and_end(call *c) {
-    char *bytes = calloc(1, BIG);
+    char *bytes = calloc(1, QUEUED);
     int status;
 
     if (bytes == NULL)
         return -ENOMEM;
     status = gentcp_connect("127.0.0.1", (uint16_t)c->length,
-                            PASSIVE(GENTCP_HIGH_WATERMARK(64 * BIG), GENTCP_SNDBUF(256 * 1024)), SOON, &c->accepted);
+                            PASSIVE(GENTCP_HIGH_WATERMARK(64 * QUEUED), GENTCP_SNDBUF(256 * 1024)), SOON, &c->accepted);
     for (int i = 0; i < 8 && status == 0; i++)
-        status = gentcp_send(c->accepted, bytes, BIG);
+        status = gentcp_send(c->accepted, bytes, QUEUED);
     free(bytes);
     return status;
 }
@@ -318,7 +202,7 @@ static void what_a_process_has_queued_when_it_ends_is_sent(void **state) {
     start(&sender);
     peer = accept(listener, NULL, NULL);
     assert_true(peer >= 0);
-    assert_int_equal(read_to_end(peer), 8 * BIG);
+    assert_int_equal(plain_read_to_end(peer), 8 * QUEUED);
     assert_ok(finish(&sender));
     close(peer);
     close(listener);
@@ -465,11 +349,6 @@ static void after_ones_own_close_all_calls_answer_closed_or_einval(void **state)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(shutdown_of_writing_ends_the_stream_after_what_is_queued),
-        TEST(shutdown_of_writing_without_a_queue_ends_the_stream_at_once),
-        TEST(a_send_after_shutdown_of_writing_is_closed_and_ends_the_socket),
-        TEST(shutdown_of_reading_is_the_end_for_receiving),
-        TEST(shutdown_of_another_direction_is_badarg),
         TEST(close_waits_until_the_queue_is_sent),
         TEST(close_waits_for_its_own_process_too),
         TEST(close_gives_up_after_5_seconds_without_progress),

@@ -128,6 +128,20 @@ static inline int connect_full(const gentcp_option *options, gentcp_socket *out,
     return peer;
 }
 
+enum { QUEUED = 1024 * 1024 };
+
+/* The same with QUEUED zeros in its queue behind them. */
+static inline int connect_queued(const gentcp_option *options, gentcp_socket *out, size_t *full) {
+    int peer = connect_full(options, out, full);
+    char *bytes = calloc(1, QUEUED);
+
+    assert_non_null(bytes);
+    assert_ok(gentcp_setopts(*out, gentcp_options(GENTCP_HIGH_WATERMARK(2 * QUEUED))));
+    assert_ok(gentcp_send(*out, bytes, QUEUED));
+    free(bytes);
+    return peer;
+}
+
 static inline void plain_send(int peer, const void *bytes, size_t size) {
     assert_int_equal(send(peer, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
 }
@@ -148,6 +162,16 @@ static inline size_t plain_read(int peer, void *bytes, size_t size, int patience
         have += (size_t)came;
     }
     return have;
+}
+
+/* How much the peer reads before the end; SIZE_MAX if that doesn't come. */
+static inline size_t plain_read_to_end(int peer) {
+    char block[8192];
+    size_t have = 0, more = sizeof block;
+
+    for (; more == sizeof block; have += more)
+        more = plain_read(peer, block, sizeof block, SOON);
+    return recv(peer, block, 1, MSG_DONTWAIT) == 0 ? have : SIZE_MAX;
 }
 
 static inline void assert_plain_reads(int peer, const char *text) {
@@ -331,6 +355,10 @@ static inline int make_read(call *c) {
         rest -= part;
     }
     return send(c->peer, "read", 4, MSG_NOSIGNAL) == 4 ? 0 : -3;
+}
+
+static inline int make_read_to_end(call *c) {
+    return (int)plain_read_to_end(c->peer);
 }
 
 static inline int make_send(call *c) {

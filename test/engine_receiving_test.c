@@ -209,6 +209,39 @@ static void nothing_follows_tcp_closed(void **state) {
     let_go(&o->socket);
 }
 
+/* A poller owes no report for what the socket itself has done. */
+static void shutdown_of_reading_needs_no_report_of_the_poller(void **state) {
+    int peer, active_peer;
+    owned *o = connection(PASSIVE, 1, &peer);
+    owned *told = connection(NULL, 0, &active_peer);
+    call waiting = new_call(GT_OP_RECV, 10), piece = new_call(GT_OP_RECV, 2), after = new_call(GT_OP_RECV, 0);
+
+    (void)state;
+    settle();
+    assert_int_equal(gt_shutdown(&told->socket, SHUT_RD), 0);
+    assert_int_equal(told->event_count, 1);
+    assert_string_equal(told->events[0], "closed");
+    assert_int_equal(gt_recv(&o->socket, &waiting.op), GT_PENDING);
+    assert_int_equal(gt_shutdown(&o->socket, SHUT_RD), 0);
+    assert_int_equal(waiting.completions, 1);
+    assert_int_equal(waiting.status, GT_CLOSED);
+    finish(o);
+    close(peer);
+    o = connection(PASSIVE, 1, &peer);
+    put(peer, "ab");
+    settle();
+    assert_int_equal(gt_shutdown(&o->socket, SHUT_RD), 0);
+    assert_int_equal(gt_recv(&o->socket, &piece.op), 0);
+    assert_memory_equal(piece.data, "ab", 2);
+    assert_int_equal(gt_recv(&o->socket, &after.op), 0);
+    assert_int_equal(after.status, GT_CLOSED);
+    free(piece.data);
+    finish(o);
+    finish(told);
+    close(peer);
+    close(active_peer);
+}
+
 static void a_flooding_socket_takes_bounded_turns(void **state) {
     static const uint8_t block[1 << 20];
     int noisy_peer, quiet_peer;
@@ -243,6 +276,7 @@ int main(void) {
         ENGINE_TEST(a_large_packet_arrives_in_one_buffer_of_its_own),
         ENGINE_TEST(active_n_counts_messages_and_ends_with_tcp_passive),
         ENGINE_TEST(nothing_follows_tcp_closed),
+        ENGINE_TEST(shutdown_of_reading_needs_no_report_of_the_poller),
         ENGINE_TEST(a_flooding_socket_takes_bounded_turns),
     };
 
