@@ -30,6 +30,7 @@ static int receive(gt_process *self, uint64_t only, gt_csocket *socket, gentcp_m
             break;
         last_look = left == 0;
     }
+    gt_process_leave(self);
     pthread_mutex_unlock(&self->lock);
     if (done != NULL)
         gt_csocket_drop(done);
@@ -88,8 +89,7 @@ static int join_loop(gt_process **self) {
     pthread_mutex_lock(&(*self)->lock);
     if (!(*self)->looped) {
         (*self)->looped = true;
-        if ((*self)->first != NULL)
-            gt_process_notify(*self);
+        gt_process_leave(*self);
     }
     pthread_mutex_unlock(&(*self)->lock);
     return 0;

@@ -169,7 +169,7 @@ void gt_process_drop(gt_process *process) {
 /* ---- sleep ---- */
 
 void gt_process_notify(gt_process *process) {
-    bool waits = process->looped || (process->asleep && process != this_thread.process);
+    bool waits = (process->looped && !process->inside) || (process->asleep && process != this_thread.process);
 
     if (!waits || process->signalled)
         return;
@@ -183,15 +183,20 @@ int gt_process_pause(gt_process *self, int64_t timeout_ms) {
     if (timeout_ms > INT_MAX)
         timeout_ms = INT_MAX; /* the caller looks at its deadline, and comes back */
     self->asleep = timeout_ms != 0;
+    self->inside = true;
     pthread_mutex_unlock(&self->lock);
     answer = gt_poller_run(self->poller, (int)timeout_ms, TURN_EVENTS);
     pthread_mutex_lock(&self->lock);
     self->asleep = false;
+    self->inside = false;
     self->signalled = false;
     self->before_poll = self->letters > MESSAGES_A_TURN ? self->letters : MESSAGES_A_TURN;
-    if (self->looped && self->first != NULL) /* the run has taken the sign of what is still to be received */
-        gt_process_notify(self);
     return answer < 0 ? answer : 0;
+}
+
+void gt_process_leave(gt_process *self) {
+    if (self->first != NULL)
+        gt_process_notify(self);
 }
 
 /* ---- the end ---- */

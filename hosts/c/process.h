@@ -6,7 +6,8 @@
  * are gt_process_pause         gone; then its last reference, and with it its poller
  *
  * Letters (messages on their way) are appended by any thread. Only a process that sleeps is woken by a write to its
- * poller's wake descriptor; one whose poller is part of the caller's own loop counts as asleep all the time. */
+ * poller's wake descriptor; one whose poller is part of the caller's own loop counts as asleep while it doesn't run it.
+ */
 #ifndef GT_C_PROCESS_H
 #define GT_C_PROCESS_H
 
@@ -35,6 +36,7 @@ typedef struct gt_process {
     bool alive;         /* letters and sockets are accepted */
     bool asleep;        /* its thread waits, or is about to */
     bool looped;        /* its poller is part of the caller's own loop */
+    bool inside;        /* its thread runs the poller, and looks into the mailbox afterwards */
     bool signalled;     /* the poller was woken, and has not been run since */
     size_t letters;     /* how many are in the mailbox */
     size_t before_poll; /* messages to be taken before the poller is run again. The thread's own */
@@ -53,6 +55,9 @@ void gt_process_drop(gt_process *process);
 /* Runs the poller of the calling thread's process, for at most timeout_ms (-1: for ever) or until gt_process_notify.
  * Called with the process locked; the lock is not held while the poller runs. 0 or a negative errno. */
 int gt_process_pause(gt_process *self, int64_t timeout_ms);
+/* A call that has run the poller ends: the caller's own loop is told of what is still to be received, because the run
+ * has taken the sign of it. Called with the process locked. */
+void gt_process_leave(gt_process *self);
 /* There is something new for the process: wakes it if it sleeps. Called with it locked. */
 void gt_process_notify(gt_process *process);
 

@@ -198,6 +198,7 @@ static int await_answer(gt_process *self, lookup *this, int64_t deadline) {
         int64_t left = gt_time_left(deadline);
         error = left != 0 ? gt_process_pause(self, left) : GT_TIMEOUT;
     }
+    gt_process_leave(self);
     pthread_mutex_unlock(&self->lock);
     return error;
 }

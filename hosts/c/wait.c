@@ -175,11 +175,7 @@ static bool moves_on(gt_csocket *socket, gt_call *call, int64_t *deadline) {
     return true;
 }
 
-int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline) {
-    if (answer == 0)
-        return call->status;
-    if (answer != GT_PENDING)
-        return answer;
+static int wait_for(gt_csocket *socket, gt_call *call, int64_t deadline) {
     for (;;) {
         int64_t left = gt_time_left(deadline);
         int error;
@@ -194,4 +190,16 @@ int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline) {
             continue;
         return gt_cancel(&socket->engine, &call->op) ? (error != 0 ? error : GT_TIMEOUT) : call->status;
     }
+}
+
+int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline) {
+    if (answer == 0)
+        return call->status;
+    if (answer != GT_PENDING)
+        return answer;
+    answer = wait_for(socket, call, deadline);
+    pthread_mutex_lock(&call->waiter->lock);
+    gt_process_leave(call->waiter);
+    pthread_mutex_unlock(&call->waiter->lock);
+    return answer;
 }
