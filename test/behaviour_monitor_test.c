@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gentcp_monitor and gentcp_demonitor: as OTP's inet:monitor on a port, but that demonitor takes the message, too. */
 #include "test/connection.h"
+#include "test/scale.h"
 
 static gentcp_ref monitor(gentcp_socket socket) {
     gentcp_ref ref;
@@ -276,6 +277,114 @@ static void only_its_own_process_ends_a_monitor(void **state) {
     close(peer);
 }
 
+/* ---- races ---- */
+
+/* Another process, which closes the sockets that it is given, one after the other, and monitors each before. */
+typedef struct closer {
+    call call;
+    int rounds;
+    _Atomic uint64_t given; /* 0: closed */
+} closer;
+
+/* Both wait so for each other: sleeping would make all races alike. */
+static bool await_given(closer *c, bool any) {
+    for (long tries = 0; tries < 100000000; tries++) {
+        if ((atomic_load(&c->given) != 0) == any)
+            return true;
+        if (tries > 100)
+            sched_yield();
+    }
+    return false;
+}
+
+static int close_what_is_given(call *made) {
+    closer *c = (closer *)(void *)made;
+    int status = 0;
+
+    for (int i = 0; i < c->rounds && status == 0; i++) {
+        gentcp_message message;
+        gentcp_socket socket;
+        gentcp_ref ref;
+        if (!await_given(c, true))
+            return GENTCP_TIMEOUT;
+        socket.id = atomic_load(&c->given);
+        status = gentcp_monitor(socket, &ref);
+        if (status == 0)
+            status = gentcp_close(socket);
+        if (status == 0)
+            status = gentcp_receive(&message, SOON);
+        if (status == 0 && (message.ref.id != ref.id || message.reason != 0))
+            status = -EBADMSG;
+        if (status == 0 && gentcp_receive(&message, 0) != GENTCP_TIMEOUT)
+            status = -EEXIST;
+        atomic_store(&c->given, 0);
+    }
+    return status;
+}
+
+static void spin(int turns) {
+    for (volatile int i = 0; i < turns; i = i + 1)
+        ;
+}
+
+/* What was monitored before is told once unless demonitored, what is monitored meanwhile once, and nothing else. The
+ * moment adjusts itself so that each side wins about half of the races. */
+static void close_by_another_races_with_monitor_and_demonitor(void **state) {
+    closer other = {.call.make = close_what_is_given, .rounds = scaled(3000)};
+    int moment = 100, in_time = 0;
+
+    (void)state;
+    assert_ok(pthread_create(&other.call.thread, NULL, call_main, &other.call));
+    for (int i = 0; i < other.rounds; i++) {
+        uint16_t port;
+        gentcp_socket socket = listen_on_loopback(NULL, &port);
+        gentcp_ref ended = monitor(socket), kept = monitor(socket), late;
+        bool kept_told = false, late_told = false;
+        int was_open;
+
+        atomic_store(&other.given, socket.id);
+        spin(moment);
+        was_open = gentcp_demonitor(ended);
+        assert_in_range(was_open, 0, 1);
+        late = monitor(socket);
+        in_time += was_open;
+        moment = was_open ? moment + 1 + moment / 8 : moment - moment / 8;
+        for (int told = 0; told < 2; told++) {
+            gentcp_message message;
+            assert_ok(gentcp_receive(&message, SOON));
+            assert_int_equal(message.kind, GENTCP_DOWN);
+            assert_int_equal(message.socket.id, socket.id);
+            assert_true(message.reason == 0 || (message.reason == GENTCP_CLOSED && message.ref.id == late.id));
+            kept_told = kept_told || message.ref.id == kept.id;
+            late_told = late_told || message.ref.id == late.id;
+        }
+        assert_true(kept_told && late_told);
+        assert_true(await_given(&other, false));
+        assert_no_message();
+        assert_int_equal(gentcp_demonitor(kept), 0);
+    }
+    assert_ok(finish(&other.call));
+    if (other.rounds >= 1000) /* fewer may be too few to find the moment */
+        assert_in_range(in_time, 1, other.rounds - 1);
+}
+
+static void a_watchers_end_races_with_close(void **state) {
+    (void)state;
+    for (int i = 0; i < scaled(300); i++) {
+        uint16_t port;
+        gentcp_socket socket = listen_on_loopback(NULL, &port);
+        call watcher = {.make = monitor_and_end, .socket = socket};
+        gentcp_ref ref = monitor(socket);
+        assert_ok(pthread_create(&watcher.thread, NULL, call_main, &watcher));
+        while (i % 4 != 0 && atomic_load(&watcher.id) == 0) /* else: at once */
+            sched_yield();
+        spin(i % 4 * 2000);
+        assert_ok(gentcp_close(socket));
+        assert_int_equal(assert_down(ref, socket), 0);
+        assert_ok(finish(&watcher));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(own_close_is_told_once_for_each_monitor_in_order),
@@ -291,6 +400,8 @@ int main(void) {
         TEST(demonitor_ends_one_monitor_and_no_other),
         TEST(demonitor_takes_the_message_that_has_come),
         TEST(only_its_own_process_ends_a_monitor),
+        TEST(close_by_another_races_with_monitor_and_demonitor),
+        TEST(a_watchers_end_races_with_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,11 @@ static int transfer_http(gentcp_socket here, gentcp_socket there) {
 
 static int transfer(gentcp_socket here, gentcp_socket there) {
     enum { LARGE = 400 * 1024 };
-    int status = gentcp_send(here, "small", 5);
+    gentcp_ref ref;
+    int status = gentcp_monitor(there, &ref);
+
+    if (status == 0)
+        status = gentcp_send(here, "small", 5);
 
     if (status == 0)
         status = receive_size(there, 5, 5);
@@ -136,7 +140,9 @@ static int transfer(gentcp_socket here, gentcp_socket there) {
         status = gentcp_setopts(there, gentcp_options(GENTCP_ACTIVE(true)));
     if (status == 0)
         status = gentcp_close(here);
-    return status != 0 ? status : receive_kind(there, GENTCP_TCP_CLOSED);
+    if (status == 0)
+        status = receive_kind(there, GENTCP_TCP_CLOSED);
+    return status != 0 ? status : receive_kind(there, GENTCP_DOWN);
 }
 
 static int post_to_self(void) {
@@ -225,6 +231,32 @@ static void errors_and_ends_are_told_without_memory(void **state) {
     assert_int_equal(assert_told(socket, GENTCP_TCP_ERROR), -ENOMEM);
     assert_told(socket, GENTCP_TCP_CLOSED);
     fail_no_more();
+    close(peer);
+}
+
+/* Monitors stand in a table, which grows now and then. */
+static void without_memory_there_are_no_new_monitors_and_the_others_are_told(void **state) {
+    enum { MANY = 1000 };
+    gentcp_socket socket;
+    int peer = connect_plain(JUST_PASSIVE, &socket);
+    gentcp_ref refs[MANY];
+    int count = 0, status = 0;
+
+    (void)state;
+    fail_after(0, false);
+    while (count < MANY && (status = gentcp_monitor(socket, &refs[count])) == 0)
+        count++;
+    assert_int_equal(status, -ENOMEM);
+    assert_ok(gentcp_close(socket));
+    for (int i = 0; i < count; i++) {
+        gentcp_message message;
+        assert_ok(gentcp_receive(&message, SOON));
+        assert_int_equal(message.kind, GENTCP_DOWN);
+        assert_int_equal(message.ref.id, refs[i].id);
+    }
+    assert_int_equal(gentcp_monitor(socket, &refs[0]), count > 0 ? 0 : -ENOMEM); /* what was freed is used again */
+    fail_no_more();
+    assert_ok(gentcp_monitor(socket, &refs[0]));
     close(peer);
 }
 
@@ -324,6 +356,7 @@ int main(void) {
         TEST(any_one_allocation_may_fail_and_nothing_leaks),
         TEST(memory_may_end_at_any_moment_and_nothing_leaks),
         TEST(errors_and_ends_are_told_without_memory),
+        TEST(without_memory_there_are_no_new_monitors_and_the_others_are_told),
         TEST(passives_are_told_without_memory),
         TEST(recv_without_memory_keeps_the_bytes),
         TEST(recv_without_memory_keeps_the_line),
