@@ -24,6 +24,7 @@ set(tests_of_c_host
     behaviour_shutdown_test
     behaviour_split_test
     c_host_handles_test
+    c_host_inspection_test
     c_host_mailbox_test
     c_host_memory_test
     c_host_process_test

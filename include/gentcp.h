@@ -592,7 +592,8 @@ GENTCP_API int gentcp_controlling_process(gentcp_socket socket, gentcp_pid owner
 
 /* ---- What a socket is ---- */
 
-/* A socket's own address, its peer's, and its own port (0: it is local). -EINVAL: closed; -ENOTCONN. */
+/* A socket's own address, its peer's, and its own port (0: it is local). -EINVAL: closed; -ENOTCONN: it has
+ * no peer (any more); -EBADF: a passive socket whose stream has ended has no address. */
 GENTCP_API int gentcp_sockname(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_peername(gentcp_socket socket, gentcp_address *out);
 GENTCP_API int gentcp_port(gentcp_socket socket, uint16_t *out);
@@ -644,9 +645,10 @@ typedef struct gentcp_socket_info {
 /* Tells what a socket is: also of one that is closed, which is no error. 0; GENTCP_BADARG: no such socket ever was. */
 GENTCP_API int gentcp_info(gentcp_socket socket, gentcp_socket_info *out);
 /* Returns the descriptor, for what gentcp has no option for, or for a TLS library that reads and writes by itself: then
- * make the socket passive, and don't receive or send on it any more. What gentcp has read ahead already, gentcp_recv
- * gives, with a length and a timeout of 0. The descriptor is non-blocking and stays gentcp's: it is valid until the
- * socket is closed or, exit_on_close, its peer's end was read. To keep it longer, dup(2) it. -EINVAL: closed. */
+ * make the socket passive and GENTCP_RAW, take what gentcp has read ahead by gentcp_recv with a length and a timeout of
+ * 0, until that is GENTCP_TIMEOUT, and don't receive or send on it any more. The descriptor is non-blocking and stays
+ * gentcp's: it is valid until the socket is closed or, exit_on_close, gentcp_recv or an active socket has read the
+ * peer's end. To keep it longer, dup(2) it. -EINVAL: closed. */
 GENTCP_API int gentcp_socket_fd(gentcp_socket socket);
 
 /* ---- The caller's own loop ----
