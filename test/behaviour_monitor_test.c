@@ -330,7 +330,7 @@ static void spin(int turns) {
 /* What was monitored before is told once unless demonitored, what is monitored meanwhile once, and nothing else. The
  * moment adjusts itself so that each side wins about half of the races. */
 static void close_by_another_races_with_monitor_and_demonitor(void **state) {
-    closer other = {.call.make = close_what_is_given, .rounds = scaled(3000)};
+    closer other = {.call.make = close_what_is_given, .rounds = scaled(500)};
     int moment = 100, in_time = 0;
 
     (void)state;
@@ -364,13 +364,13 @@ static void close_by_another_races_with_monitor_and_demonitor(void **state) {
         assert_int_equal(gentcp_demonitor(kept), 0);
     }
     assert_ok(finish(&other.call));
-    if (other.rounds >= 1000) /* fewer may be too few to find the moment */
+    if (other.rounds >= 500) /* fewer may be too few to find the moment */
         assert_in_range(in_time, 1, other.rounds - 1);
 }
 
 static void a_watchers_end_races_with_close(void **state) {
     (void)state;
-    for (int i = 0; i < scaled(300); i++) {
+    for (int i = 0; i < scaled(100); i++) {
         uint16_t port;
         gentcp_socket socket = listen_on_loopback(NULL, &port);
         call watcher = {.make = monitor_and_end, .socket = socket};
