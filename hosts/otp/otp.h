@@ -2,8 +2,9 @@
 /* The OTP host: what its C files share.
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
- * watches our poller through one port); open.c has the native functions that open sockets. host.c is the engine's view
- * of Erlang, data.c its memory, terms.c its terms, monitor.c tells those who have asked that a socket is closed. */
+ * watches our poller through one port). open.c has the calls that open a socket, host.c is the engine's view of Erlang,
+ * data.c its memory, terms.c and addresses.c its terms; inspect.c tells what can be known of sockets, monitor.c tells
+ * those who have asked that one is closed. */
 #ifndef GENTCP_OTP_H
 #define GENTCP_OTP_H
 
