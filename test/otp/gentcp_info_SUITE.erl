@@ -4,7 +4,7 @@
 
 -include_lib("stdlib/include/assert.hrl").
 
--import(gentcp_sockets, [pair/1, close/1, spawn_recv/1, await_blocked/1, kill/1, next/0, quiet/0, flush/0, until/1]).
+-import(gentcp_sockets, [pair/1, close/1, spawn_recv/1, await_blocked/1, kill/1, next/0, quiet/0, flush/0, memory/0, until/1]).
 
 -export([all/0, suite/0]).
 -export([
@@ -204,12 +204,9 @@ dead_watchers_leave_nothing(_) ->
         [receive {'DOWN', Ref, process, Pid, normal} -> ok end || {Pid, Ref} <- Pids]
     end,
     Round(),
-    Before = erlang:memory(total),
+    Before = memory(),
     [Round() || _ <- lists:seq(1, 5)],
-    until(fun() ->
-        erlang:garbage_collect(),
-        erlang:memory(total) < Before + 1000000
-    end),
+    until(fun() -> memory() < Before + 1000000 end),
     M = gentcp:monitor(C),
     close([C, S]),
     ?assertEqual({'DOWN', M, socket, C, closed}, next()),

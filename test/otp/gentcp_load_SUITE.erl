@@ -4,7 +4,7 @@
 
 -include_lib("stdlib/include/assert.hrl").
 
--import(gentcp_sockets, [pair/1, close/1, next/0, until/1]).
+-import(gentcp_sockets, [close/1, next/0, memory/0, until/1]).
 
 -export([all/0, suite/0]).
 -export([
@@ -71,43 +71,40 @@ descriptors() ->
     {ok, Names} = file:list_dir("/proc/self/fd"),
     length(Names).
 
-memory() ->
-    [erlang:garbage_collect(Pid) || Pid <- processes()],
-    erlang:memory(total).
-
-%% GENTCP_FLOOD megabytes, 200 by default. What the system itself delays isn't the flood's: so a quiet second is
-%% measured, too, and one of three floods has to pass.
+%% GENTCP_FLOOD megabytes, 200 by default. On a machine that is busy with something else every tick is late: there it
+%% must not be later than under a flood through OTP's own sockets.
 a_flood_delays_nobody(_) ->
     Megabytes = list_to_integer(os:getenv("GENTCP_FLOOD", "200")),
-    ?assert(lists:any(fun(_) -> flood(Megabytes) =< 50 + quiet_second() end, [1, 2, 3])).
+    ?assert(
+        lists:any(fun(_) -> flood(gentcp, Megabytes) =< 50 end, [1, 2, 3]) orelse
+            flood(gentcp, Megabytes) =< flood(gen_tcp, Megabytes)
+    ).
 
-quiet_second() ->
-    Ticker = spawn_ticker(),
-    timer:sleep(1000),
-    stop_ticker(Ticker).
-
-flood(Megabytes) ->
-    {C, S} = pair([binary, {active, false}]),
+flood(Module, Megabytes) ->
+    {ok, L} = Module:listen(0, [binary, {active, false}]),
+    {ok, Port} = inet:port(L),
+    {ok, C} = Module:connect(?LOCAL, Port, [binary, {active, false}], ?WAIT),
+    {ok, S} = Module:accept(L, ?WAIT),
     Self = self(),
     Ticker = spawn_ticker(),
     Receiver = spawn_link(fun() ->
         receive go -> ok end,
-        ok = gentcp:setopts(S, [{active, true}]),
+        ok = inet:setopts(S, [{active, true}]),
         Self ! {received, swallow(S, 0)}
     end),
-    ok = gentcp:controlling_process(S, Receiver),
+    ok = Module:controlling_process(S, Receiver),
     Receiver ! go,
     Data = rand:bytes(1000000),
     Start = erlang:monotonic_time(millisecond),
-    [ok = gentcp:send(C, Data) || _ <- lists:seq(1, Megabytes)],
-    close([C]),
+    [ok = Module:send(C, Data) || _ <- lists:seq(1, Megabytes)],
+    [ok = Module:close(Socket) || Socket <- [C, L]],
     receive
         {received, Size} -> ?assertEqual(Megabytes * byte_size(Data), Size)
     after 60000 -> error(silence)
     end,
     Took = erlang:monotonic_time(millisecond) - Start,
     Latest = stop_ticker(Ticker),
-    ct:pal("~b MB in ~b ms; the latest tick was ~b ms late", [Megabytes, Took, Latest]),
+    ct:pal("~p: ~b MB in ~b ms; the latest tick was ~b ms late", [Module, Megabytes, Took, Latest]),
     Latest.
 
 spawn_ticker() ->
