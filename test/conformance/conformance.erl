@@ -4,7 +4,7 @@
 -module(conformance).
 
 -export([run/2, options/0, kind/0]).
--export([port_info/1, port_info/2, getstatus/1]).
+-export([port_info/1, port_info/2, getfd/1, ignorefd/2, getstatus/1]).
 
 -define(PARTS, 4).
 -define(LAST, 1000).   % of hooks: the suites' own take no case that is skipped already
@@ -70,6 +70,39 @@ port_info(Socket, Item) ->
         {ok, _} when Item =:= connected -> {connected, self()};
         {error, einval} -> undefined
     end.
+
+%% A descriptor of the same connection or listener: gentcp keeps its own to itself, so it is looked for.
+getfd(Port) when is_port(Port) ->
+    prim_inet:getfd(Port);
+getfd(Socket) ->
+    {ok, Files} = file:list_dir("/proc/self/fd"),
+    Names = [inet:sockname(Socket), inet:peername(Socket)],
+    [Fd | _] = lists:append([descriptor_of(Names, list_to_integer(File)) || File <- Files]),
+    {ok, Fd}.
+
+%% What OTP's socket opens to look at it is a copy of the descriptor; the right one stays open.
+descriptor_of(Wanted, Fd) ->
+    case socket:open(Fd, #{dup => true}) of
+        {ok, Copy} ->
+            case [name(socket:sockname(Copy)), name(socket:peername(Copy))] =:= Wanted of
+                true ->
+                    {ok, Number} = socket:getopt(Copy, otp, fd),
+                    [Number];
+                false ->
+                    ok = socket:close(Copy),
+                    []
+            end;
+        {error, _} ->
+            []
+    end.
+
+name({ok, #{family := local, path := Path}}) -> {ok, {local, iolist_to_binary(Path)}};
+name({ok, #{addr := Address, port := Port}}) -> {ok, {Address, Port}};
+name({error, Reason}) -> {error, Reason}.
+
+%% A gentcp socket that nobody reads from leaves its descriptor alone.
+ignorefd(Port, Ignore) when is_port(Port) -> prim_inet:ignorefd(Port, Ignore);
+ignorefd(_Socket, _Ignore) -> ok.
 
 getstatus(Port) when is_port(Port) ->
     prim_inet:getstatus(Port);
