@@ -86,8 +86,8 @@ void gt_socket_fini(gt_socket *socket);
  * the socket's end closes it, as with OTP's inet. Until then nobody else may use it. */
 int gt_connect(gt_socket *socket, const gt_option *options, int count, const gt_address *to, gt_op *op);
 /* Listens on an address (its port; option ip, if given, replaces the rest of it). 0 or an error, GT_BADARG as above. A
- * descriptor of option fd is only bound if option ip or a port is given; a local address (AF_UNIX) without a name
- * likewise only by option ip, which then makes an abstract one. */
+ * descriptor of option fd is only bound if option ip or a port is given (at may be of AF_UNSPEC: of its family); a
+ * local address (AF_UNIX) without a name likewise only by option ip, which then makes an abstract one. */
 int gt_listen(gt_socket *socket, const gt_option *options, int count, const gt_address *at);
 /* A descriptor becomes a socket: CONNECTED or LISTENING, as it is, or NEW (a fresh one, for options and names only). It
  * is made non-blocking and close-on-exec. family: what it must be of, or AF_UNSPEC. lent: it stays its maker's, as with

@@ -55,11 +55,22 @@ ERL_NIF_TERM otp_nif_connect(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]
     return result;
 }
 
+/* Does option fd give a descriptor? */
+static bool lends_descriptor(const otp_options *options) {
+    bool lends = false;
+
+    for (int i = 0; i < options->count; i++) {
+        if (options->list[i].name == GT_OPT_FD)
+            lends = options->list[i].number >= 0;
+    }
+    return lends;
+}
+
 ERL_NIF_TERM otp_nif_listen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
     otp_options options;
     ERL_NIF_TERM result;
     ErlNifPid self;
-    gt_address at;
+    gt_address at = {0};
     otp_socket *s;
     uint16_t port;
     int status;
@@ -70,7 +81,9 @@ ERL_NIF_TERM otp_nif_listen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
     status = otp_get_options(env, argv[1], GT_AT_LISTEN, &options);
     if (status != 0)
         return otp_error(env, status == -EINVAL ? GT_BADARG : status);
-    (void)otp_get_address(env, otp_atom.any, options.family, &at);
+    /* Of a descriptor that needn't be bound the family is its own. */
+    if (options.family != AF_UNSPEC || port != 0 || !lends_descriptor(&options))
+        (void)otp_get_address(env, otp_atom.any, options.family, &at);
     if (!otp_set_port(&at, port)) {
         otp_options_free(&options);
         return otp_error(env, GT_BADARG);

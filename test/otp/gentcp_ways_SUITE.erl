@@ -14,6 +14,7 @@
     local_sockets/1,
     addresses_as_maps/1,
     descriptors_become_sockets/1,
+    a_descriptor_is_passive_and_of_its_family/1,
     inetrc_makes_gentcp_the_default/1,
     ssl_runs_over_gentcp/1,
     take_over_takes_every_socket/1,
@@ -35,6 +36,7 @@ all() ->
         local_sockets,
         addresses_as_maps,
         descriptors_become_sockets,
+        a_descriptor_is_passive_and_of_its_family,
         inetrc_makes_gentcp_the_default,
         ssl_runs_over_gentcp,
         take_over_takes_every_socket,
@@ -145,6 +147,38 @@ descriptors_become_sockets(_) ->
     ?assertEqual({error, einval}, gentcp:fdopen(0, [foo])),
     ?assertError(function_clause, gentcp:fdopen(-1, [])),
     ok = gen_tcp:close(Lender).
+
+%% What is not said of a descriptor is as on inet, or as the descriptor is.
+a_descriptor_is_passive_and_of_its_family(_) ->
+    {ok, L} = gentcp:listen(0, [{active, false}]),
+    {ok, Port} = inet:port(L),
+    {ok, Lent} = socket:open(inet, stream),
+    ok = socket:connect(Lent, #{family => inet, addr => ?LOCAL, port => Port}),
+    {ok, Fd} = socket:getopt(Lent, otp, fd),
+    {ok, ?GENTCP = C} = gen_tcp:fdopen(Fd, [{tcp_module, gentcp}]),
+    ?assertEqual({ok, [{active, false}, {mode, list}]}, inet:getopts(C, [active, mode])),
+    ok = gen_tcp:close(C),
+    ok = socket:close(Lent),
+    ok = gentcp:close(L),
+    [
+        begin
+            {ok, Listening} = socket:open(maps:get(family, Address), stream),
+            ok = socket:bind(Listening, Address),
+            {ok, ListeningFd} = socket:getopt(Listening, otp, fd),
+            {ok, ?GENTCP = L2} = gentcp:listen(0, [{fd, ListeningFd}, {active, false}]),
+            {ok, Name} = inet:sockname(L2),
+            {To, ToPort} = case Name of {local, _} -> {Name, 0}; _ -> Name end,
+            {ok, C2} = gentcp:connect(To, ToPort, [{active, false}]),
+            exchange(L2, C2),
+            ok = gentcp:close(L2),
+            ok = socket:close(Listening)
+        end
+     || Address <- [
+            #{family => inet, addr => loopback},
+            #{family => inet6, addr => loopback},
+            #{family => local, path => <<0, "gentcp-", (integer_to_binary(Port))/binary>>}
+        ]
+    ].
 
 inetrc_makes_gentcp_the_default(Config) ->
     on_node(inetrc_args(Config), inetrc).

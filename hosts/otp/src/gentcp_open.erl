@@ -24,12 +24,13 @@ listen(Port, Options0) ->
             opened(Error)
     end.
 
-%% A connection or a listener that exists already, or a fresh descriptor for options and names.
+%% A connection or a listener that exists already, or a fresh descriptor for options and names. Passive, as on inet.
 -spec fdopen(non_neg_integer(), list()) -> result().
 fdopen(Fd, Options) when is_integer(Fd), Fd >= 0, is_list(Options) ->
     {Families, Others} = lists:partition(fun is_family/1, Options),
     Family = hd(Families ++ [undefined]),
-    with_driver(fun() -> gentcp_nif:fdopen(Fd, Family, [Option || Option <- Others, not is_way(Option)]) end).
+    Given = [Option || Option <- Others, not is_way(Option)],
+    with_driver(fun() -> gentcp_nif:fdopen(Fd, Family, [{active, false} | Given]) end).
 
 is_family(Option) ->
     Option =:= inet orelse Option =:= inet6 orelse Option =:= local.
