@@ -3,6 +3,7 @@
 #include "hosts/c/memory.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 

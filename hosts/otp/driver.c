@@ -23,7 +23,7 @@ struct otp_poller {
 };
 
 /* Innermost: taken inside a socket's lock, and nothing is called while it is held. */
-static gt_lock lock = PTHREAD_MUTEX_INITIALIZER;
+static gt_lock lock = GT_LOCK_INIT;
 static otp_poller *running;
 static otp_poller *ending; /* stopped, and the emulator may still look at its descriptor; one at a time */
 static gt_poller_user user;
