@@ -3,6 +3,7 @@
 # out by mistake.
 set(engine_sources
     sys/error.c
+    sys/lock.c
     sys/posix.c
     sys/sendfile.c
     pollers/epoll.c

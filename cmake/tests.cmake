@@ -115,6 +115,15 @@ foreach(name IN LISTS echo_programs)
     set_target_properties(echo_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/echo)
     target_link_libraries(echo_${name} PRIVATE gentcp_static gentcp_flags)
 endforeach()
+# What an idle connection costs: `make bench-memory`; with few connections it is a test.
+add_executable(idle_memory bench/idle_memory.c)
+set_target_properties(idle_memory PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+target_link_libraries(idle_memory PRIVATE gentcp_internal gentcp_flags)
+foreach(poller epoll poll)
+    add_test(NAME idle_memory.${poller} COMMAND ${GENTCP_TEST_LAUNCHER} $<TARGET_FILE:idle_memory> 200)
+    set_tests_properties(idle_memory.${poller} PROPERTIES
+        TIMEOUT ${GENTCP_TEST_TIMEOUT} ENVIRONMENT GENTCP_POLLER=${poller})
+endforeach()
 # The framing alone, for test/decode_packet_test.sh.
 add_executable(decode_packet test/decode/decode_packet.c)
 set_target_properties(decode_packet PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/decode)

@@ -12,7 +12,7 @@ static void hand_down(const gt_socket *listener, int fd) {
         int value;
         socklen_t size = sizeof value;
 
-        if ((listener->system_options >> i & 1) != 0 &&
+        if ((listener->listening.system_options >> i & 1) != 0 &&
             gt_sys_getsockopt(listener->watch.fd, row->level, row->option, &value, &size) == 0)
             (void)gt_set_number(fd, i, value);
     }
@@ -38,19 +38,18 @@ static gt_socket *take_in(gt_socket *listener, int fd, gt_op *op, int *error) {
 
 /* The connection has found no owner: its descriptor goes back to the listener. */
 static void give_back(gt_socket *listener, gt_socket *connection) {
-    listener->parked_fd = connection->watch.fd;
-    if (connection->watch.poller != NULL)
-        gt_poller_remove(&connection->watch);
+    listener->listening.parked_fd = connection->watch.fd;
+    gt_watch_stop(connection);
     connection->watch.fd = -1;
     gt_shut(connection);
 }
 
 static int next_descriptor(gt_socket *listener) {
-    int fd = listener->parked_fd;
+    int fd = listener->listening.parked_fd;
 
     if (fd < 0)
         return gt_sys_accept(listener->watch.fd);
-    listener->parked_fd = -1;
+    listener->listening.parked_fd = -1;
     return fd;
 }
 
@@ -65,7 +64,7 @@ static void accept_one(gt_socket *listener, int fd) {
         result.accepted = connection;
     taken = listener->host->complete(listener, op, &result);
     if (connection == NULL) {
-        listener->parked_fd = fd;
+        listener->listening.parked_fd = fd;
         return;
     }
     if (taken && result.status == 0)
@@ -77,7 +76,7 @@ static void accept_one(gt_socket *listener, int fd) {
 }
 
 void gt_pump_accept(gt_socket *listener) {
-    while (listener->readers.first != NULL && (listener->parked_fd >= 0 || !listener->drained)) {
+    while (listener->readers.first != NULL && (listener->listening.parked_fd >= 0 || !listener->drained)) {
         int fd = next_descriptor(listener);
         if (fd >= 0)
             accept_one(listener, fd);
@@ -97,7 +96,7 @@ int gt_accept(gt_socket *listener, gt_op *op) {
     if (listener->state == GT_LISTENING) {
         gt_op_append(&listener->readers, op);
         gt_pump_accept(listener);
-        if (listener->readers.last != op) /* served: the newest is served last */
+        if (gt_op_last(&listener->readers) != op) /* served: the newest is served last */
             answer = 0;
     } else {
         answer = listener->state == GT_CLOSING || listener->state == GT_SHUT ? GT_CLOSED : -EINVAL;

@@ -189,8 +189,19 @@ out:
     return error;
 }
 
+static int64_t default_backlog(void) {
+    return gt_option_rows[GT_OPT_BACKLOG].fallback;
+}
+
+/* Before options are applied: a listener keeps what its connections inherit. */
+static void become_listener(gt_socket *s) {
+    s->state = GT_LISTENING;
+    s->listening = (gt_listening){.parked_fd = -1};
+}
+
 int gt_listen(gt_socket *s, const gt_option *options, int count, const gt_address *at) {
     const gt_option *ip = given(options, count, GT_OPT_IP);
+    const gt_option *backlog = given(options, count, GT_OPT_BACKLOG);
     gt_address address = ip != NULL ? ip->address : *at;
     bool unbound;
     int error;
@@ -202,16 +213,15 @@ int gt_listen(gt_socket *s, const gt_option *options, int count, const gt_addres
     error = is_new(s) ? check_all(options, count, GT_AT_LISTEN) : GT_CLOSED;
     if (error != 0)
         goto out;
+    become_listener(s);
     error = open_with(s, address.any.sa_family, options, count);
     if (error == 0 && !unbound)
         error = gt_sys_bind(s->watch.fd, &address);
     if (error == 0)
-        error = gt_sys_listen(s->watch.fd, s->settings.backlog);
+        error = gt_sys_listen(s->watch.fd, (int)(backlog != NULL ? backlog->number : default_backlog()));
     if (error == 0)
         error = gt_watch_start(s);
-    if (error == 0)
-        s->state = GT_LISTENING;
-    else
+    if (error != 0)
         gt_shut(s);
 out:
     gt_lock_drop(&s->lock);
@@ -227,6 +237,8 @@ int gt_fdopen(gt_socket *s, int fd, int family, bool lent, const gt_option *opti
     if (error != 0)
         goto out;
     error = adopt(s, fd, family, &is);
+    if (error == 0 && is.listening)
+        become_listener(s);
     if (error == 0)
         error = apply_all(s, options, count);
     /* A fresh one isn't watched: it would report a hang-up all the time. */
@@ -237,9 +249,7 @@ int gt_fdopen(gt_socket *s, int fd, int family, bool lent, const gt_option *opti
         goto out;
     }
     s->lent = lent;
-    if (is.listening)
-        s->state = GT_LISTENING;
-    else if (is.connected)
+    if (is.connected)
         connected(s);
 out:
     gt_lock_drop(&s->lock);

@@ -20,6 +20,7 @@ typedef struct gt_op gt_op;
 typedef struct gt_buffer {
     uint8_t *bytes;
     size_t size;
+    size_t from, to; /* the engine's: bytes[from..to) were received and not yet asked for */
 } gt_buffer;
 
 /* Received bytes on their way to the host. */
@@ -35,6 +36,7 @@ typedef struct gt_data {
 /* Bytes in the send queue. The host puts its own fields behind these. */
 typedef struct gt_segment {
     struct gt_segment *next;
+    struct gt_segment *last; /* the engine's: of the first in the queue, the last */
     const uint8_t *bytes;
     size_t size;
 } gt_segment;
@@ -54,8 +56,8 @@ typedef struct gt_file {
 /* A call that couldn't be finished at once, or may turn out so. Embedded in the host's own struct, zeroed before
  * use; the host's again once complete was called for it, or gt_cancel has returned true. */
 struct gt_op {
-    gt_op *next;
-    gt_op *previous;
+    gt_op *next;     /* NULL: the last */
+    gt_op *previous; /* of the first: the last */
     uint8_t kind;
     bool waiting; /* on one of the socket's lists. Guarded by the socket's lock */
     union {

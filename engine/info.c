@@ -18,7 +18,7 @@ void gt_get_info(gt_socket *s, gt_info *out) {
         .family = s->state == GT_NEW ? 0 : s->settings.family,
         .active = s->settings.active,
         .active_count = s->settings.active == GT_ACTIVE_COUNT ? s->settings.count : 0,
-        .input = s->input_to - s->input_from,
+        .input = s->input != NULL ? s->input->to - s->input->from : 0,
         .output = s->output_size,
         .readers = count(s, &s->readers, GT_OP_CONNECT) + count(s, &s->readers, GT_OP_RECV) +
                    count(s, &s->readers, GT_OP_ACCEPT),
@@ -28,7 +28,7 @@ void gt_get_info(gt_socket *s, gt_info *out) {
         .read_ended = s->read_ended,
         .write_ended = s->write_ended,
         .paused = s->paused,
-        .stats = gt_stats_of(&s->counters, s->output_size),
+        .stats = gt_stats_now(s),
     };
     gt_lock_drop(&s->lock);
 }

@@ -14,6 +14,8 @@ enum { GT_READ_SHIFT_MIN = 11, GT_READ_SHIFT_MAX = 16 };
 void gt_opened(gt_socket *socket, int family, int fd);
 /* Hands the descriptor to the poller. */
 int gt_watch_start(gt_socket *socket);
+/* Takes it back, if the poller has it. */
+void gt_watch_stop(gt_socket *socket);
 /* CLOSING: some of the queue went out, so the peer is alive. */
 void gt_flush_progress(gt_socket *socket);
 /* Closes the descriptor; the socket is ENDED, and `recv` and `send` are what their next call answers (0: enotconn). */
@@ -31,7 +33,7 @@ void gt_answer_all(gt_socket *socket, gt_op_list *list, int status);
 bool gt_answer(gt_socket *socket, gt_op_list *list, gt_op *op, int status);
 /* What a call other than close answers in a state that isn't CONNECTED; owed: owe_recv or owe_send, cleared, or NULL.
  */
-int gt_not_connected(gt_socket *socket, int *owed);
+int gt_not_connected(gt_socket *socket, int16_t *owed);
 
 /* establish.c */
 
@@ -90,6 +92,8 @@ void gt_pump_accept(gt_socket *listener);
 
 /* The settings of a new socket: the table's defaults, then the host's. */
 void gt_settings_init(gt_socket *socket);
+/* The counters. The sizes among them are 0 where the socket has none: LISTENING, CLOSING, SHUT. */
+gt_stats gt_stats_now(const gt_socket *socket);
 /* Applies one checked option. */
 int gt_apply_option(gt_socket *socket, const gt_option *option);
 /* Sets one of the system's options that are a number: 0 or an error. Linux derives the priority from tos; here they are

@@ -11,10 +11,8 @@ enum { FLUSH_STALL_MS = 5000, FLUSH_TOTAL_MS = 180000 };
 void gt_socket_init(gt_socket *s, const gt_host *host, gt_poller *poller) {
     gt_lock_init(&s->lock);
     s->host = host;
-    s->poller = poller;
+    s->watch.poller = poller;
     s->watch.fd = -1;
-    s->parked_fd = -1;
-    s->output_end = &s->output;
     s->read_shift = GT_READ_SHIFT_MIN;
     s->state = GT_NEW;
     gt_settings_init(s);
@@ -39,10 +37,18 @@ int gt_watch_start(gt_socket *s) {
     int error;
 
     s->host->keep(s);
-    error = gt_poller_add(s->poller, &s->watch);
-    if (error != 0)
+    error = gt_poller_add(s->watch.poller, &s->watch);
+    if (error == 0)
+        s->watched = true;
+    else
         s->host->let_go(s);
     return error;
+}
+
+void gt_watch_stop(gt_socket *s) {
+    if (s->watched)
+        gt_poller_remove(&s->watch);
+    s->watched = false;
 }
 
 static void close_descriptor(gt_socket *s) {
@@ -51,15 +57,12 @@ static void close_descriptor(gt_socket *s) {
 
     if (fd < 0)
         return;
-    if (s->watch.poller != NULL) {
-        gt_poller_clear_deadline(s->poller, &s->deadline);
-        gt_poller_remove(&s->watch);
-    }
+    gt_watch_stop(s);
     s->watch.fd = -1;
     if (s->lent)
         return;
     /* Only {true, 0} is the kernel's: with any other time its close would block. */
-    if (s->settings.linger == 0)
+    if (s->settings.linger_on && s->settings.linger == 0)
         (void)gt_sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
     gt_sys_close(fd);
 }
@@ -81,8 +84,8 @@ void gt_end(gt_socket *s, int recv, int send) {
     gt_drop_input(s);
     gt_drop_output(s);
     s->state = GT_ENDED;
-    s->owe_recv = recv;
-    s->owe_send = send;
+    s->owe_recv = (int16_t)recv;
+    s->owe_send = (int16_t)send;
 }
 
 bool gt_close_awaited(const gt_socket *s) {
@@ -92,11 +95,12 @@ bool gt_close_awaited(const gt_socket *s) {
 void gt_shut(gt_socket *s) {
     if (s->state == GT_SHUT)
         return;
+    if (s->state == GT_CLOSING)
+        gt_poller_clear_deadline(s->watch.poller, &s->closing.deadline);
+    else if (s->state == GT_LISTENING && s->listening.parked_fd >= 0)
+        gt_sys_close(s->listening.parked_fd);
     s->state = GT_SHUT;
     close_descriptor(s);
-    if (s->parked_fd >= 0)
-        gt_sys_close(s->parked_fd);
-    s->parked_fd = -1;
     gt_drop_input(s);
     gt_drop_output(s);
     gt_answer_all(s, &s->readers, GT_CLOSED);
@@ -109,7 +113,7 @@ void gt_shut(gt_socket *s) {
     }
 }
 
-int gt_not_connected(gt_socket *s, int *owed) {
+int gt_not_connected(gt_socket *s, int16_t *owed) {
     int answer = -ENOTCONN;
 
     if (s->state == GT_CLOSING || s->state == GT_SHUT)
@@ -123,10 +127,11 @@ int gt_not_connected(gt_socket *s, int *owed) {
 
 /* Gives the queue its time to empty: see FLUSH_STALL_MS; {linger, {true, T}} sets the whole time. */
 static void allow_flush(gt_socket *s, int64_t now) {
-    s->flush_at = s->flush_limit;
-    if (s->settings.linger < 0 && now + FLUSH_STALL_MS < s->flush_limit)
-        s->flush_at = now + FLUSH_STALL_MS;
-    gt_poller_set_deadline(s->poller, &s->deadline, s->flush_at);
+    int64_t at = s->closing.limit;
+
+    if (!s->settings.linger_on && now + FLUSH_STALL_MS < at)
+        at = now + FLUSH_STALL_MS;
+    gt_poller_set_deadline(s->watch.poller, &s->closing.deadline, at);
 }
 
 void gt_flush_progress(gt_socket *s) {
@@ -134,12 +139,13 @@ void gt_flush_progress(gt_socket *s) {
 }
 
 void gt_begin_close(gt_socket *s) {
+    bool linger_on = s->settings.linger_on;
     int64_t now;
 
     if (s->state == GT_CLOSING)
         return;
     gt_cut_files(s);
-    if (s->output == NULL || s->settings.linger == 0) {
+    if (s->output == NULL || (linger_on && s->settings.linger == 0)) {
         gt_shut(s);
         return;
     }
@@ -148,7 +154,8 @@ void gt_begin_close(gt_socket *s) {
     gt_answer_all(s, &s->readers, GT_CLOSED);
     gt_answer_all(s, &s->writers, GT_CLOSED);
     now = gt_sys_now();
-    s->flush_limit = now + (s->settings.linger > 0 ? (int64_t)s->settings.linger * 1000 : FLUSH_TOTAL_MS);
+    s->closing = (gt_closing){.limit = now};
+    s->closing.limit += linger_on ? (int64_t)s->settings.linger * 1000 : FLUSH_TOTAL_MS;
     allow_flush(s, now);
     gt_poller_want(&s->watch, GT_WRITABLE);
 }
@@ -209,15 +216,16 @@ bool gt_cancel(gt_socket *s, gt_op *op) {
 static void move(gt_socket *s, gt_poller *poller) {
     int error;
 
-    if (s->watch.poller == NULL) {
-        s->poller = poller;
+    if (!s->watched) {
+        s->watch.poller = poller;
         return;
     }
     gt_poller_detach(&s->watch);
-    s->poller = poller;
+    s->watch.poller = poller;
     s->drained = false;
     error = gt_poller_add(poller, &s->watch);
     if (error != 0) {
+        s->watched = false;
         s->host->let_go(s);           /* what the poller held */
         if (s->state == GT_CONNECTED) /* a listener has no stream whose end could be told */
             gt_input_over(s, error);
@@ -273,7 +281,7 @@ int gt_reown(gt_socket *s, const void *from, const void *to, gt_poller *poller) 
         error = GT_CLOSED;
     else
         error = s->host->reown(s, from, to);
-    if (error == 0 && poller != s->poller)
+    if (error == 0 && poller != s->watch.poller)
         move(s, poller);
     if (error == 0 && s->paused)
         resume(s);
@@ -327,14 +335,14 @@ static void on_ready(gt_watch *watch, int readiness) {
 }
 
 static void on_expired(gt_deadline *deadline) {
-    gt_socket *s = SOCKET_OF(deadline, deadline);
+    gt_socket *s = SOCKET_OF(deadline, closing.deadline);
 
     gt_lock_take(&s->lock);
     /* It may be the poller that was not run all the time, and not the peer that didn't read. */
     if (s->state == GT_CLOSING)
         gt_pump_output(s);
     /* Progress may have moved the deadline, just now or while this call was on its way. */
-    if (s->state == GT_CLOSING && gt_sys_now() >= s->flush_at)
+    if (s->state == GT_CLOSING && gt_sys_now() >= s->closing.deadline.at)
         gt_shut(s);
     gt_lock_drop(&s->lock);
 }

@@ -5,11 +5,18 @@
 
 #include "engine/socket.h"
 
+/* NULL: the list is empty. */
+static inline gt_op *gt_op_last(const gt_op_list *list) {
+    return list->first != NULL ? list->first->previous : NULL;
+}
+
 /* after: the op that stands before it then; NULL: none. */
 static inline void gt_op_insert(gt_op_list *list, gt_op *op, gt_op *after) {
-    op->next = after != NULL ? after->next : list->first;
-    op->previous = after;
+    gt_op *last = gt_op_last(list);
+
     op->waiting = true;
+    op->previous = after;
+    op->next = after != NULL ? after->next : list->first;
     if (after != NULL)
         after->next = op;
     else
@@ -17,22 +24,27 @@ static inline void gt_op_insert(gt_op_list *list, gt_op *op, gt_op *after) {
     if (op->next != NULL)
         op->next->previous = op;
     else
-        list->last = op;
+        last = op;
+    list->first->previous = last;
 }
 
 static inline void gt_op_append(gt_op_list *list, gt_op *op) {
-    gt_op_insert(list, op, list->last);
+    gt_op_insert(list, op, gt_op_last(list));
 }
 
 static inline void gt_op_remove(gt_op_list *list, gt_op *op) {
-    if (op->previous != NULL)
-        op->previous->next = op->next;
-    else
+    gt_op *last = gt_op_last(list);
+
+    if (op == list->first)
         list->first = op->next;
+    else
+        op->previous->next = op->next;
     if (op->next != NULL)
         op->next->previous = op->previous;
     else
-        list->last = op->previous;
+        last = op->previous;
+    if (list->first != NULL)
+        list->first->previous = last;
     op->waiting = false;
 }
 

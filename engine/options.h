@@ -102,15 +102,15 @@ typedef struct gt_settings {
     uint32_t buffer;      /* largest piece of raw data, and read-ahead */
     uint32_t high, low;   /* watermarks */
     int32_t send_timeout; /* milliseconds or -1; applied by the host, which waits */
-    int32_t linger;       /* seconds, or -1: off */
     int32_t timeout;      /* milliseconds or -1; applied by the host: of calls without a timeout of their own */
     uint32_t msgq_high, msgq_low;
-    uint16_t backlog;
+    uint16_t linger; /* seconds, if linger_on */
     uint16_t count;  /* what is left of GT_ACTIVE_COUNT */
     uint8_t active;  /* gt_active */
     uint8_t backend; /* gt_send_backend */
     uint8_t family;
     bool buffer_set : 1; /* by the user, not by us */
+    bool linger_on : 1;
     bool exit_on_close : 1;
     bool show_econnreset : 1;
     bool send_timeout_close : 1;

@@ -17,8 +17,11 @@ void gt_drop_input(gt_socket *s) {
     if (s->input != NULL)
         s->host->buffer_free(s->input);
     s->input = NULL;
-    s->input_from = 0;
-    s->input_to = 0;
+}
+
+/* How many bytes of the input are left. */
+static size_t left_over(const gt_socket *s) {
+    return s->input != NULL ? s->input->to - s->input->from : 0;
 }
 
 static bool active(const gt_socket *s) {
@@ -43,7 +46,7 @@ bool gt_tell_end(gt_socket *s, int reason) {
     if (s->end_told)
         return true;
     s->end_told = true;
-    s->end_reason = reason == GT_CLOSED ? 0 : reason;
+    s->end_reason = (int16_t)(reason == GT_CLOSED ? 0 : reason);
     return (reason == GT_CLOSED || gt_tell(s, GT_TCP_ERROR, reason)) && gt_tell(s, GT_TCP_CLOSED, 0);
 }
 
@@ -67,12 +70,12 @@ static bool hand_out(gt_socket *s, const gt_data *data, size_t total) {
         gt_op_remove(&s->readers, op);
         if (!s->host->complete(s, op, &(gt_result){.data = *data}))
             return false;
-        gt_count_recv(&s->counters, total);
+        gt_count_recv(&s->counters, &s->sizes, total);
         return true;
     }
     error = s->host->deliver(s, &(gt_message){.kind = GT_TCP, .data = *data});
     if (error == 0) {
-        gt_count_recv(&s->counters, total);
+        gt_count_recv(&s->counters, &s->sizes, total);
         count_message(s);
         return true;
     }
@@ -179,19 +182,18 @@ static size_t serve(gt_socket *s, const uint8_t *bytes, size_t size, size_t *mis
  * nothing is left to serve. */
 static bool give_buffer(gt_socket *s) {
     gt_buffer *buffer = s->input;
-    size_t from = s->input_from, to = s->input_to;
+    const uint8_t *bytes = buffer->bytes + buffer->from;
+    size_t size = left_over(s);
     gt_packet packet;
     gt_data data;
 
-    if (!wanted(s) || to - from < DIRECT_BYTES || to - from < buffer->size / 2 ||
-        gt_packet_is_http(s->settings.framing.type))
+    if (!wanted(s) || size < DIRECT_BYTES || size < buffer->size / 2 || gt_packet_is_http(s->settings.framing.type))
         return false;
-    if (next_packet(s, buffer->bytes + from, to - from, &packet) != GT_PACKET_DONE || packet.total != to - from)
+    if (next_packet(s, bytes, size, &packet) != GT_PACKET_DONE || packet.total != size)
         return false;
     /* Not the socket's while it is handed out, so that an end on the way doesn't free it. */
     s->input = NULL;
-    gt_drop_input(s);
-    data = (gt_data){.bytes = buffer->bytes + from + packet.start, .size = packet.size, .buffer = buffer};
+    data = (gt_data){.bytes = bytes + packet.start, .size = packet.size, .buffer = buffer};
     if (hand_out(s, &data, packet.total))
         return true;
     if (s->state != GT_CONNECTED || s->read_ended) {
@@ -199,8 +201,6 @@ static bool give_buffer(gt_socket *s) {
         return true;
     }
     s->input = buffer;
-    s->input_from = from;
-    s->input_to = to;
     return false;
 }
 
@@ -211,11 +211,11 @@ static void serve_input(gt_socket *s, size_t *missing) {
     *missing = 0;
     if (s->input == NULL || give_buffer(s))
         return;
-    taken = serve(s, s->input->bytes + s->input_from, s->input_to - s->input_from, missing);
+    taken = serve(s, s->input->bytes + s->input->from, left_over(s), missing);
     if (s->input == NULL) /* the socket has ended on the way */
         return;
-    s->input_from += taken;
-    if (s->input_from == s->input_to)
+    s->input->from += taken;
+    if (left_over(s) == 0)
         gt_drop_input(s);
 }
 
@@ -237,7 +237,7 @@ static size_t read_size(const gt_socket *s, size_t missing) {
 
 /* Room in the input buffer: no more than has come already, so that a promised length costs nothing. */
 static bool make_room(gt_socket *s, size_t size) {
-    size_t have = s->input_to - s->input_from;
+    size_t have = left_over(s);
     size_t most = have < FIRST_BUFFER / 2 ? FIRST_BUFFER : have * 2;
     size_t target = size < most - have ? have + size : most;
     gt_buffer *buffer = s->input;
@@ -246,17 +246,19 @@ static bool make_room(gt_socket *s, size_t size) {
         s->input = s->host->buffer_new(target);
         return s->input != NULL;
     }
-    if (s->input_from > 0) {
-        memmove(buffer->bytes, buffer->bytes + s->input_from, have);
-        s->input_from = 0;
-        s->input_to = have;
+    if (buffer->from > 0) {
+        memmove(buffer->bytes, buffer->bytes + buffer->from, have);
+        buffer->from = 0;
+        buffer->to = have;
     }
     if (buffer->size >= target)
         return true;
     buffer = s->host->buffer_resize(buffer, target);
-    if (buffer != NULL)
-        s->input = buffer;
-    return buffer != NULL;
+    if (buffer == NULL)
+        return false;
+    buffer->to = have;
+    s->input = buffer;
+    return true;
 }
 
 /* What a read has told about the next one. */
@@ -275,15 +277,15 @@ static ssize_t read_direct(gt_socket *s, size_t size, size_t *missing) {
 
     if (!make_room(s, size))
         return -ENOMEM;
-    room = s->input->size - s->input_to;
+    room = s->input->size - s->input->to;
     if (room > size)
         room = size;
-    came = gt_sys_recv(s->watch.fd, s->input->bytes + s->input_to, room);
+    came = gt_sys_recv(s->watch.fd, s->input->bytes + s->input->to, room);
     if (came > 0) {
-        s->input_to += (size_t)came;
+        s->input->to += (size_t)came;
         learn(s, room, (size_t)came);
         serve_input(s, missing);
-    } else if (s->input_from == s->input_to) {
+    } else if (left_over(s) == 0) {
         gt_drop_input(s);
     }
     return came;
@@ -295,7 +297,7 @@ static bool keep_rest(gt_socket *s, const uint8_t *bytes, size_t size, size_t mi
     if (s->input == NULL)
         return false;
     memcpy(s->input->bytes, bytes, size);
-    s->input_to = size;
+    s->input->to = size;
     return true;
 }
 
@@ -400,7 +402,7 @@ int gt_unrecv(gt_socket *s, const void *bytes, size_t size) {
     }
     if (size == 0)
         goto out;
-    have = s->input_to - s->input_from;
+    have = left_over(s);
     buffer = size <= SIZE_MAX - have ? s->host->buffer_new(size + have) : NULL;
     if (buffer == NULL) {
         answer = -ENOMEM;
@@ -408,10 +410,10 @@ int gt_unrecv(gt_socket *s, const void *bytes, size_t size) {
     }
     memcpy(buffer->bytes, bytes, size);
     if (have > 0)
-        memcpy(buffer->bytes + size, s->input->bytes + s->input_from, have);
+        memcpy(buffer->bytes + size, s->input->bytes + s->input->from, have);
+    buffer->to = size + have;
     gt_drop_input(s);
     s->input = buffer;
-    s->input_to = size + have;
     gt_pump_input(s);
 out:
     gt_lock_drop(&s->lock);

@@ -13,11 +13,11 @@ static void consume(gt_socket *s, size_t size) {
         gt_segment *done = s->output;
         size -= done->size;
         s->output = done->next;
+        if (s->output != NULL)
+            s->output->last = done->last;
         s->host->segment_free(done);
     }
-    if (s->output == NULL) {
-        s->output_end = &s->output;
-    } else {
+    if (s->output != NULL) {
         s->output->bytes += size;
         s->output->size -= size;
     }
@@ -25,16 +25,20 @@ static void consume(gt_socket *s, size_t size) {
 
 void gt_cut_output(gt_socket *s, size_t size) {
     gt_segment **end = &s->output;
+    gt_segment *last = NULL;
     size_t kept = 0;
 
-    for (; *end != NULL && kept < size; end = &(*end)->next)
-        kept += (*end)->size;
+    for (; *end != NULL && kept < size; end = &last->next) {
+        last = *end;
+        kept += last->size;
+    }
     while (*end != NULL) {
         gt_segment *segment = *end;
         *end = segment->next;
         s->host->segment_free(segment);
     }
-    s->output_end = end;
+    if (last != NULL)
+        s->output->last = last;
     s->output_size = kept;
 }
 
@@ -171,10 +175,13 @@ static int queue(gt_socket *s, void *source, const struct iovec *parts, int coun
 
     if (segment == NULL)
         return -ENOMEM;
-    *s->output_end = segment;
+    if (s->output == NULL)
+        s->output = segment;
+    else
+        s->output->last->next = segment;
     for (; segment != NULL; segment = segment->next) {
         s->output_size += segment->size;
-        s->output_end = &segment->next;
+        s->output->last = segment;
     }
     return 0;
 }
@@ -212,7 +219,6 @@ static ssize_t write_now(gt_socket *s, const struct iovec *head, const struct io
 static int queue_rest(gt_socket *s, const struct iovec *head, const struct iovec *parts, int count, void *source,
                       size_t went, size_t total) {
     size_t header_went = went < head->iov_len ? went : head->iov_len;
-    gt_segment **mark = s->output_end;
     size_t old_size = s->output_size;
     int error = 0;
 
@@ -222,13 +228,7 @@ static int queue_rest(gt_socket *s, const struct iovec *head, const struct iovec
         error = queue(s, source, parts, count, went - header_went);
     if (error == 0)
         return 0;
-    while (*mark != NULL) { /* the header, alone */
-        gt_segment *segment = *mark;
-        *mark = segment->next;
-        s->host->segment_free(segment);
-    }
-    s->output_end = mark;
-    s->output_size = old_size;
+    gt_cut_output(s, old_size); /* the header, alone */
     return went == 0 ? error : gt_output_over(s, error, true);
 }
 
@@ -269,7 +269,8 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         answer = -EAGAIN;
         goto out;
     }
-    gt_count_send(&s->counters, total); /* whatever becomes of it, as inet does */
+    gt_count_send(&s->counters, s->state == GT_CONNECTED ? &s->sizes : NULL,
+                  total); /* whatever becomes of it, as inet */
     answer = 0;
     if (!gt_has_output(s) && !s->settings.delay_send)
         went = write_now(s, &head, parts, count, total);

@@ -129,20 +129,18 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
         settings->backend = (uint8_t)option->number;
         break;
     case GT_OPT_LINGER:
-        settings->linger = option->number != 0 ? (int32_t)option->extra : -1;
-        break;
-    case GT_OPT_BACKLOG:
-        settings->backlog = (uint16_t)option->number;
+        settings->linger_on = option->number != 0;
+        settings->linger = (uint16_t)option->extra;
         break;
     case GT_OPT_NETNS:
         return option->bytes != NULL ? set_netns(s, option) : 0; /* NULL: the default */
-    default: /* family, ip, port and fd are read from the list when the socket is opened */
+    default: /* family, ip, port, backlog and fd are read from the list when the socket is opened */
         break;
     }
     return 0;
 }
 
-_Static_assert(GT_OPTIONS <= 64, "gt_socket.system_options has a bit for each");
+_Static_assert(GT_OPTIONS <= 64, "gt_listening.system_options has a bit for each");
 
 /* inet says einval of an option that the socket can't have. */
 static int refused(int error) {
@@ -181,8 +179,8 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
     if (row->type == GT_TYPE_BYTES)
         return refused(gt_sys_setsockopt(s->watch.fd, row->level, row->option, option->bytes, (socklen_t)option->size));
     error = refused(gt_set_number(s->watch.fd, option->name, value));
-    if ((row->where & GT_INHERITED) != 0)
-        s->system_options |= (uint64_t)1 << option->name;
+    if (s->state == GT_LISTENING && (row->where & GT_INHERITED) != 0)
+        s->listening.system_options |= (uint64_t)1 << option->name;
     if (error == 0 && option->name == GT_OPT_RECBUF && !s->settings.buffer_set &&
         value > (int)s->settings.buffer) /* OTP: recbuf raises buffer */
         set_buffer(&s->settings, smaller((uint32_t)value, GT_BUFFER_MAX), false);
@@ -377,8 +375,8 @@ static int get_of_engine(const gt_socket *s, gt_option *option) {
         option->number = settings->msgq_low;
         break;
     case GT_OPT_LINGER:
-        option->number = settings->linger >= 0;
-        option->extra = settings->linger >= 0 ? settings->linger : 0;
+        option->number = settings->linger_on;
+        option->extra = settings->linger_on ? settings->linger : 0;
         break;
     case GT_OPT_NETNS:
         return get_netns(s, option);
@@ -406,6 +404,13 @@ int gt_get_option(gt_socket *s, gt_option *option) {
     return error;
 }
 
+gt_stats gt_stats_now(const gt_socket *s) {
+    static const gt_sizes none;
+    bool counts = s->state != GT_LISTENING && s->state != GT_CLOSING && s->state != GT_SHUT;
+
+    return gt_stats_of(&s->counters, counts ? &s->sizes : &none, s->output_size);
+}
+
 int gt_getstat(gt_socket *s, gt_stats *out) {
     int error = 0;
 
@@ -413,7 +418,7 @@ int gt_getstat(gt_socket *s, gt_stats *out) {
     if (s->state == GT_CLOSING || s->state == GT_SHUT)
         error = -EINVAL;
     else
-        *out = gt_stats_of(&s->counters, s->output_size);
+        *out = gt_stats_now(s);
     gt_lock_drop(&s->lock);
     return error;
 }
@@ -426,7 +431,6 @@ static void preset(gt_socket *s, const gt_option *option) {
 }
 
 void gt_settings_init(gt_socket *s) {
-    s->settings.linger = -1;
     s->settings.high = UINT32_MAX; /* so that the rows' order doesn't let one watermark drag the other */
     for (int i = 0; i < GT_OPTIONS; i++) {
         if (gt_option_rows[i].owner == GT_OF_ENGINE)

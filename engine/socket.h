@@ -31,37 +31,33 @@ enum gt_state { GT_NEW, GT_CONNECTING, GT_CONNECTED, GT_LISTENING, GT_ENDED, GT_
 
 typedef struct gt_op_list {
     gt_op *first;
-    gt_op *last;
 } gt_op_list;
 
+typedef struct gt_listening {
+    uint64_t system_options; /* those inherited ones of the system that were set: a bit each (1 << gt_option_name) */
+    int parked_fd;           /* accepted, but the caller was gone: for the next one; -1: none */
+} gt_listening;
+
+typedef struct gt_closing {
+    gt_deadline deadline; /* gives up flushing at this moment, unless there is progress, */
+    int64_t limit;        /* and at this one in any case */
+} gt_closing;
+
+/* Many of them are idle at once, so it is kept small: bench/idle_memory.c. */
 struct gt_socket {
     gt_lock lock;
+    int16_t owe_recv; /* ENDED: what the next recv answers, once; 0: nothing is owed */
+    int16_t owe_send; /* ENDED: likewise for send */
     const gt_host *host;
-    gt_poller *poller; /* where it is, or will be, watched */
-    gt_watch watch;    /* its descriptor */
-    gt_deadline deadline;
+    gt_watch watch; /* its descriptor; watch.poller is where it is, or will be, watched */
     gt_settings settings;
-    gt_counters counters;
-    uint64_t system_options; /* those inherited ones of the system that were set: a bit each (1 << gt_option_name) */
-    gt_op_list readers;      /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
-    gt_op_list writers;      /* GT_OP_SENDFILE, then GT_OP_SEND, each in order; GT_OP_CLOSE while CLOSING */
-
-    gt_buffer *netns; /* option netns, ended by 0; NULL: not given */
-    gt_buffer *input; /* received, and not yet asked for: bytes[input_from..input_to); NULL if nothing */
-    size_t input_from, input_to;
-    gt_segment *output; /* to be sent, in order */
-    gt_segment **output_end;
-    size_t output_size;    /* bytes in all of it */
-    int64_t flush_at;      /* CLOSING: gives up at this moment, unless there is progress, */
-    int64_t flush_limit;   /* and at this one in any case */
-    int parked_fd;         /* LISTENING: accepted, but the caller was gone: for the next one; -1: none */
-    int end_reason;        /* of the tcp_error that its owner was told, or is to be (held_messages); 0: of none. What a
-                            * monitor tells of the end, once host->closed is called */
-    int owe_recv;          /* ENDED: what the next recv answers, once; 0: nothing is owed */
-    int owe_send;          /* ENDED: likewise for send */
+    /* Of the tcp_error that its owner was told, or is to be (held_messages); 0: of none. What a monitor tells of the
+     * end, once host->closed is called. */
+    int16_t end_reason;
+    uint8_t held_messages; /* paused: what the owner is still to be told, a bit each (1 << gt_message_kind) */
     uint8_t state;         /* gt_state */
     uint8_t read_shift;    /* adaptive size of a read: 1 << read_shift */
-    uint8_t held_messages; /* paused: what the owner is still to be told, a bit each (1 << gt_message_kind) */
+    bool watched : 1;      /* the poller has the watch */
     bool paused : 1;       /* between gt_pause and gt_resume or gt_reown */
     bool drained : 1;      /* the last read came back short, and no edge since */
     bool hung_up : 1;      /* GT_HANGUP was seen: never skip a read any more */
@@ -72,6 +68,18 @@ struct gt_socket {
     bool congested : 1;    /* the queue reached high_watermark, and not yet low_watermark */
     bool open : 1;         /* the engine holds its reference of an open socket */
     bool lent : 1;         /* the descriptor is somebody else's, to close when the socket no longer uses it */
+    gt_op_list readers;    /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
+    gt_op_list writers;    /* GT_OP_SENDFILE, then GT_OP_SEND, each in order; GT_OP_CLOSE while CLOSING */
+    gt_buffer *netns;      /* option netns, ended by 0; NULL: not given */
+    gt_buffer *input;      /* what was received, and not yet asked for; NULL: nothing */
+    gt_segment *output;    /* to be sent, in order */
+    size_t output_size;    /* bytes in all of it */
+    gt_counters counters;
+    union {
+        gt_sizes sizes;         /* NEW to ENDED, but for LISTENING */
+        gt_listening listening; /* LISTENING */
+        gt_closing closing;     /* CLOSING */
+    };
 };
 
 /* Prepares zeroed memory; no system call. poller: where it will be watched. */

@@ -21,13 +21,16 @@ typedef struct gt_stats {
     uint64_t send_pend; /* bytes in the queue */
 } gt_stats;
 
-/* What they are computed from; a part of every socket, so kept small. */
+/* What they are computed from; parts of every socket, so kept small. */
 typedef struct gt_counters {
     uint64_t recv_oct, recv_cnt;
     uint64_t send_oct, send_cnt;
+} gt_counters;
+
+typedef struct gt_sizes {
     uint32_t recv_max, send_max;
     float recv_dvi; /* signed */
-} gt_counters;
+} gt_sizes;
 
 static inline void gt_count_max(uint32_t *max, size_t size) {
     uint32_t limited = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
@@ -36,35 +39,37 @@ static inline void gt_count_max(uint32_t *max, size_t size) {
         *max = limited;
 }
 
-static inline void gt_count_recv(gt_counters *counters, size_t size) {
-    double average, deviation = counters->recv_dvi;
+static inline void gt_count_recv(gt_counters *counters, gt_sizes *sizes, size_t size) {
+    double average, deviation = sizes->recv_dvi;
 
     counters->recv_oct += size;
     counters->recv_cnt++;
-    gt_count_max(&counters->recv_max, size);
+    gt_count_max(&sizes->recv_max, size);
     average = (double)counters->recv_oct / (double)counters->recv_cnt;
-    counters->recv_dvi = (float)(deviation + ((double)size - average - deviation) / (double)counters->recv_cnt);
+    sizes->recv_dvi = (float)(deviation + ((double)size - average - deviation) / (double)counters->recv_cnt);
 }
 
-static inline void gt_count_send(gt_counters *counters, size_t size) {
+/* sizes: NULL where the socket has none any more. */
+static inline void gt_count_send(gt_counters *counters, gt_sizes *sizes, size_t size) {
     counters->send_oct += size;
     counters->send_cnt++;
-    gt_count_max(&counters->send_max, size);
+    if (sizes != NULL)
+        gt_count_max(&sizes->send_max, size);
 }
 
 /* pending: how many bytes are queued. */
-static inline gt_stats gt_stats_of(const gt_counters *counters, size_t pending) {
-    float deviation = counters->recv_dvi < 0 ? -counters->recv_dvi : counters->recv_dvi;
+static inline gt_stats gt_stats_of(const gt_counters *counters, const gt_sizes *sizes, size_t pending) {
+    float deviation = sizes->recv_dvi < 0 ? -sizes->recv_dvi : sizes->recv_dvi;
 
     return (gt_stats){
         .recv_oct = counters->recv_oct,
         .recv_cnt = counters->recv_cnt,
-        .recv_max = counters->recv_max,
+        .recv_max = sizes->recv_max,
         .recv_avg = counters->recv_cnt != 0 ? counters->recv_oct / counters->recv_cnt : 0,
         .recv_dvi = (uint64_t)deviation,
         .send_oct = counters->send_oct,
         .send_cnt = counters->send_cnt,
-        .send_max = counters->send_max,
+        .send_max = sizes->send_max,
         .send_avg = counters->send_cnt != 0 ? counters->send_oct / counters->send_cnt : 0,
         .send_pend = pending,
     };

@@ -297,8 +297,8 @@ static void do_reown(input *in) {
         wanted = GT_CLOSED;
     answer = gt_reown(&e->socket, from, to, model_pollers[how & 1]);
     CHECK(answer == wanted);
-    if (answer == 0)
-        CHECK(e->socket.poller == model_pollers[how & 1]);
+    if (answer == 0 && e->socket.watched)
+        CHECK(e->socket.watch.poller == model_pollers[how & 1]);
     e->going_on = false;
 }
 
@@ -484,7 +484,7 @@ static void end_of_world(bool peers_read) {
         fds[i] = e->fd;
         sent[i] = e->sent_size;
         promised[i] =
-            peers_read && e->socket.state == GT_CLOSING && !file_of(e)->reset && gt_sys_now() < e->socket.flush_limit;
+            peers_read && e->socket.state == GT_CLOSING && !file_of(e)->reset && gt_sys_now() < e->socket.closing.limit;
         if (peers_read && file_of(e) != NULL)
             sim_peer_read(file_of(e), SIM_STREAM);
     }

@@ -148,7 +148,7 @@ static gt_socket *create(gt_socket *listener, gt_op *op) {
     end *e;
 
     (void)op;
-    e = sim_fails(SIM_CREATE) ? NULL : model_new_end(listener->poller);
+    e = sim_fails(SIM_CREATE) ? NULL : model_new_end(listener->watch.poller);
     if (e == NULL)
         return NULL;
     e->held = false; /* the one reference is the engine's */
@@ -413,7 +413,7 @@ void model_check_quiet(void) {
         if (e == NULL)
             continue;
         if (e->socket.state == GT_LISTENING && e->socket.readers.first != NULL)
-            CHECK(e->socket.parked_fd < 0 && sim_file_of(e->fd)->pending == 0);
+            CHECK(e->socket.listening.parked_fd < 0 && sim_file_of(e->fd)->pending == 0);
         if (e->socket.state == GT_CONNECTING)
             CHECK(sim_file_of(e->fd)->connecting);
         if (opened(e))

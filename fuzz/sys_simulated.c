@@ -126,7 +126,7 @@ static void backend_remove(gt_poller *poller, gt_watch *watch) {
 
 static void backend_want(gt_poller *poller, gt_watch *watch, int what) {
     (void)poller;
-    watch->interest |= (unsigned char)what;
+    watch->interest |= (unsigned)what & ALL;
 }
 
 /* An edge whose cause is gone by now isn't told; one that nobody wants waits. */
@@ -148,7 +148,7 @@ static int backend_wait(gt_poller *poller, gt_event *events, int room, int timeo
         if (report == 0)
             continue;
         file->edges &= ~report;
-        file->watch->interest &= (unsigned char)~report;
+        file->watch->interest &= ~(unsigned)report & ALL;
         events[found++] = (gt_event){.watch = file->watch, .readiness = report};
     }
     return found;

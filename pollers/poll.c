@@ -3,8 +3,9 @@
  * wanted again: so its user sees edges, as with epoll, and a hangup, which poll can't be kept from telling, doesn't
  * make it spin: a descriptor of which nothing is wanted isn't given to poll.
  *
- * poll(2) reads its array while other threads add and remove watches. So it gets a copy, made by each run; whatever
- * changes the original wakes whoever sleeps with the copy. */
+ * poll(2) reads its array while other threads add and remove watches. So it gets one of its own, filled by each run;
+ * whatever changes the original wakes whoever sleeps with the copy. A slot stays with its watch, or empty, until
+ * poll(2) has returned: so what it says of a slot is said of that watch. */
 #define _GNU_SOURCE /* POLLRDHUP */
 #include <errno.h>
 #include <string.h>
@@ -15,18 +16,18 @@
 #define POLLRDHUP 0
 #endif
 
-enum { FIRST_CAPACITY = 16 };
+enum { FIRST_CAPACITY = 16, MOST_SLOTS = 1 << GT_SLOT_BITS };
 
 typedef struct poll_poller {
     gt_poller base;
-    gt_watch **watches; /* all of them: a watch stands at its slot */
-    int count;
-    int capacity;
-    int from; /* where the next run begins to look, so that all are served however few a run reports */
-    /* The run's own copy: asked[0] is the wake descriptor, asked[i] belongs to asked_watches[i]. */
+    gt_watch **watches; /* all of them: a watch stands at its slot; NULL: it was removed during poll(2) */
+    unsigned count;
+    unsigned capacity;
+    bool holes;    /* among the watches */
+    unsigned from; /* where the next run begins to look, so that all are served however few a run reports */
+    /* The run's own copy: the wake descriptor, and then each slot's, or -1 if nothing is wanted of it. */
     struct pollfd *asked;
-    gt_watch **asked_watches;
-    int asked_capacity;
+    unsigned asked_capacity;
 } poll_poller;
 
 static int poll_open(gt_poller *base) {
@@ -43,20 +44,27 @@ static void poll_finish(gt_poller *base) {
     poll_poller *poller = (poll_poller *)base;
     release(base->user, poller->watches);
     release(base->user, poller->asked);
-    release(base->user, poller->asked_watches);
 }
 
+/* By a quarter: an idle socket pays for what is left over. */
 static int grow(poll_poller *poller) {
-    int capacity = poller->capacity == 0 ? FIRST_CAPACITY : 2 * poller->capacity;
-    gt_watch **watches = poller->base.user->allocate((size_t)capacity * sizeof(gt_watch *));
+    unsigned capacity = poller->capacity == 0 ? FIRST_CAPACITY : poller->capacity + poller->capacity / 4;
+    gt_watch **watches = NULL;
+    if (capacity <= MOST_SLOTS)
+        watches = poller->base.user->allocate(capacity * sizeof(gt_watch *));
     if (watches == NULL)
         return -ENOMEM;
     if (poller->count > 0)
-        memcpy(watches, poller->watches, (size_t)poller->count * sizeof(gt_watch *));
+        memcpy(watches, poller->watches, poller->count * sizeof(gt_watch *));
     release(poller->base.user, poller->watches);
     poller->watches = watches;
     poller->capacity = capacity;
     return 0;
+}
+
+static void put(poll_poller *poller, gt_watch *watch, unsigned slot) {
+    watch->slot = slot & (MOST_SLOTS - 1);
+    poller->watches[slot] = watch;
 }
 
 static int poll_add(gt_poller *base, gt_watch *watch) {
@@ -66,9 +74,8 @@ static int poll_add(gt_poller *base, gt_watch *watch) {
         if (error < 0)
             return error;
     }
-    watch->slot = poller->count++;
     watch->interest = GT_READABLE | GT_WRITABLE;
-    poller->watches[watch->slot] = watch;
+    put(poller, watch, poller->count++);
     gt_poller_disturb(base);
     return 0;
 }
@@ -76,22 +83,34 @@ static int poll_add(gt_poller *base, gt_watch *watch) {
 /* A sleeping poll(2) keeps the file open, whatever is closed: only when it has been woken the peer sees the end. */
 static void poll_remove(gt_poller *base, gt_watch *watch) {
     poll_poller *poller = (poll_poller *)base;
-    gt_watch *last = poller->watches[--poller->count];
-    poller->watches[watch->slot] = last;
-    last->slot = watch->slot;
-    watch->interest = 0;
+    if (base->phase == GT_PHASE_WAITING) {
+        poller->watches[watch->slot] = NULL;
+        poller->holes = true;
+    } else {
+        put(poller, poller->watches[--poller->count], watch->slot);
+    }
     gt_poller_disturb(base);
+}
+
+static void close_holes(poll_poller *poller) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < poller->count; i++) {
+        if (poller->watches[i] != NULL)
+            put(poller, poller->watches[i], count++);
+    }
+    poller->count = count;
+    poller->holes = false;
 }
 
 static void poll_want(gt_poller *base, gt_watch *watch, int readiness) {
-    unsigned char interest = (unsigned char)(watch->interest | (readiness & (GT_READABLE | GT_WRITABLE)));
-    if (interest == watch->interest)
+    unsigned more = (unsigned)readiness & (GT_READABLE | GT_WRITABLE) & ~watch->interest;
+    if (more == 0)
         return;
-    watch->interest = interest;
+    watch->interest |= more & (GT_READABLE | GT_WRITABLE);
     gt_poller_disturb(base);
 }
 
-static short events_for(int interest) {
+static short events_for(unsigned interest) {
     int events = 0;
     if (interest & GT_READABLE)
         events |= POLLIN | POLLRDHUP;
@@ -114,35 +133,41 @@ static int readiness_of(int events) {
 /* Makes room in the copy for all watches and the wake descriptor. */
 static int grow_asked(poll_poller *poller) {
     const gt_poller_user *user = poller->base.user;
-    int capacity = poller->capacity + 1;
-    struct pollfd *asked = user->allocate((size_t)capacity * sizeof(struct pollfd));
-    gt_watch **watches = user->allocate((size_t)capacity * sizeof(gt_watch *));
-    if (asked == NULL || watches == NULL) {
-        release(user, asked);
-        release(user, watches);
+    unsigned capacity = poller->capacity + 1;
+    struct pollfd *asked = user->allocate(capacity * sizeof(struct pollfd));
+    if (asked == NULL)
         return -ENOMEM;
-    }
     release(user, poller->asked);
-    release(user, poller->asked_watches);
     poller->asked = asked;
-    poller->asked_watches = watches;
     poller->asked_capacity = capacity;
     return 0;
 }
 
-/* Fills the copy, beginning at `from`; returns its length. */
-static int ask(poll_poller *poller) {
+static void ask(poll_poller *poller) {
     poller->asked[0] = (struct pollfd){.fd = poller->base.wake_fd, .events = POLLIN};
-    int n = 1;
-    for (int i = 0; i < poller->count; i++) {
-        gt_watch *watch = poller->watches[(poller->from + i) % poller->count];
-        if (watch->interest == 0)
-            continue;
-        poller->asked[n] = (struct pollfd){.fd = watch->fd, .events = events_for(watch->interest)};
-        poller->asked_watches[n] = watch;
-        n++;
+    for (unsigned slot = 0; slot < poller->count; slot++) {
+        const gt_watch *watch = poller->watches[slot];
+        poller->asked[1 + slot] =
+            (struct pollfd){.fd = watch->interest != 0 ? watch->fd : -1, .events = events_for(watch->interest)};
     }
-    return n;
+}
+
+static int answers(poll_poller *poller, unsigned asked, gt_event *events, int room) {
+    unsigned from = poller->from;
+    int count = 0;
+    for (unsigned i = 0; i < asked && count < room; i++) {
+        unsigned slot = (from + i) % asked;
+        gt_watch *watch = poller->watches[slot];
+        if (poller->asked[1 + slot].revents == 0 || watch == NULL)
+            continue;
+        int readiness = readiness_of(poller->asked[1 + slot].revents);
+        watch->interest &= ~(unsigned)readiness & (GT_READABLE | GT_WRITABLE);
+        poller->from = slot + 1;
+        events[count].watch = watch;
+        events[count].readiness = readiness;
+        count++;
+    }
+    return count;
 }
 
 static int poll_wait(gt_poller *base, gt_event *events, int room, int timeout_ms) {
@@ -152,29 +177,20 @@ static int poll_wait(gt_poller *base, gt_event *events, int room, int timeout_ms
         if (error < 0)
             return error;
     }
-    int n = ask(poller);
+    ask(poller);
+    unsigned asked = poller->count;
     gt_lock_drop(&base->lock);
-    int ready = poll(poller->asked, (nfds_t)n, timeout_ms);
-    int error = ready < 0 && errno != EINTR ? -errno : 0;
+    int ready = poll(poller->asked, 1 + (nfds_t)asked, timeout_ms);
+    int result = ready < 0 && errno != EINTR ? -errno : 0;
     gt_lock_take(&base->lock);
-    if (ready <= 0)
-        return error;
-
-    if (poller->asked[0].revents != 0)
-        gt_poller_clear_wake(base);
-    int count = 0;
-    for (int i = 1; i < n && count < room; i++) {
-        gt_watch *watch = poller->asked_watches[i];
-        if (poller->asked[i].revents == 0)
-            continue;
-        int readiness = readiness_of(poller->asked[i].revents);
-        watch->interest = (unsigned char)(watch->interest & ~readiness);
-        poller->from = watch->slot + 1;
-        events[count].watch = watch;
-        events[count].readiness = readiness;
-        count++;
+    if (ready > 0) {
+        if (poller->asked[0].revents != 0)
+            gt_poller_clear_wake(base);
+        result = answers(poller, asked, events, room);
     }
-    return count;
+    if (poller->holes)
+        close_holes(poller);
+    return result;
 }
 
 static int poll_fd(gt_poller *base) {
@@ -187,9 +203,9 @@ static int poll_fds(gt_poller *base, struct pollfd *fds, int n) {
     if (n > 0)
         fds[0] = (struct pollfd){.fd = base->wake_fd, .events = POLLIN};
     int count = 1;
-    for (int i = 0; i < poller->count; i++) {
+    for (unsigned i = 0; i < poller->count; i++) {
         const gt_watch *watch = poller->watches[i];
-        if (watch->interest == 0)
+        if (watch == NULL || watch->interest == 0)
             continue;
         if (count < n)
             fds[count] = (struct pollfd){.fd = watch->fd, .events = events_for(watch->interest)};

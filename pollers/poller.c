@@ -67,6 +67,7 @@ static void deadline_insert(gt_deadline *list, gt_deadline *deadline) {
 static void deadline_unlink(gt_deadline *deadline) {
     deadline->previous->next = deadline->next;
     deadline->next->previous = deadline->previous;
+    deadline->next = NULL;
 }
 
 /* Atomic, because a run looks at it without the lock before each report. */
@@ -215,10 +216,9 @@ void gt_poller_again(gt_watch *watch) {
 void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at) {
     gt_lock_take(&poller->lock);
     int64_t next = gt_poller_next_deadline(poller);
-    if (deadline->set)
+    if (deadline->next != NULL)
         deadline_unlink(deadline);
     deadline->at = at;
-    deadline->set = true;
     deadline_insert(&poller->deadlines, deadline);
     if (gt_poller_next_deadline(poller) != next)
         reschedule(poller);
@@ -228,9 +228,8 @@ void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at
 void gt_poller_clear_deadline(gt_poller *poller, gt_deadline *deadline) {
     gt_lock_take(&poller->lock);
     int64_t next = gt_poller_next_deadline(poller);
-    if (deadline->set) {
+    if (deadline->next != NULL) {
         deadline_unlink(deadline);
-        deadline->set = false;
         if (gt_poller_next_deadline(poller) != next)
             reschedule(poller);
     }
@@ -277,7 +276,6 @@ static int report_expired(gt_poller *poller) {
     for (; !deadlines_empty(&poller->expired); count++) {
         gt_deadline *deadline = poller->expired.next;
         deadline_unlink(deadline);
-        deadline->set = false;
         gt_lock_drop(&poller->lock);
         poller->user->expired(deadline);
         gt_lock_take(&poller->lock);

@@ -19,6 +19,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sys/lock.h"
@@ -34,23 +35,25 @@ enum gt_readiness {
     GT_HANGUP = 4,   /* the peer has ended or broken the connection: reading will reach that end */
 };
 
+enum { GT_SLOT_BITS = 21 }; /* with the two other fields, 32 */
+
 /* A descriptor under watch, embedded in its user's struct. */
 struct gt_watch {
-    int fd;            /* -1: not open */
-    int slot;          /* the backend's: where it stands in an array */
-    gt_poller *poller; /* NULL: not added. Guarded by the user's lock */
-    gt_watch *next;    /* the list that it stands on: ready, or dead */
+    int fd; /* -1: not open */
+    /* Guarded by the poller's lock, as are the lists: */
+    unsigned slot : GT_SLOT_BITS; /* the backend's: where it stands in an array */
+    unsigned interest : 3;        /* the backend's: what is wanted */
+    unsigned char on;             /* on which list it stands: turns, dead, or none */
+    gt_poller *poller;            /* set by adding, NULL after removal. Guarded by the user's lock */
+    gt_watch *next;
     gt_watch *previous;
-    unsigned char on;       /* which list that is. Guarded by the poller's lock */
-    unsigned char interest; /* the backend's: what is wanted. Guarded by the poller's lock */
 };
 
 /* A moment at which to be called, embedded in its user's struct. Zeroed: not set. */
 struct gt_deadline {
-    int64_t at; /* gt_sys_now's milliseconds */
-    gt_deadline *next;
+    int64_t at;        /* gt_sys_now's milliseconds */
+    gt_deadline *next; /* NULL: not set */
     gt_deadline *previous;
-    bool set;
 };
 
 /* What the user of a poller is told. Called from gt_poller_run, without locks; each may call the poller. */

@@ -209,7 +209,7 @@ static void a_socket_that_has_ended_moves_too(void **state) {
     run_while(&receives.completions, 0);
     assert_int_equal(gt_poller_open(&other, backend, &user), 0);
     assert_int_equal(gt_reown(&o->socket, &someone, &someone, other), 0);
-    assert_ptr_equal(o->socket.poller, other);
+    assert_ptr_equal(o->socket.watch.poller, other);
     finish(o);
     (void)gt_poller_run(poller, 0, 16);
     gt_poller_close(other);

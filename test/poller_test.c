@@ -306,7 +306,7 @@ static void deadlines_expire_in_order_and_equal_ones_as_they_were_set(void **sta
     static const int order[] = {4, 1, 3, 2, 0};
     for (int i = 0; i < 5; i++) {
         assert_report(i, &timers[order[i]]);
-        assert_false(timers[i].deadline.set);
+        assert_null(timers[i].deadline.next);
     }
     assert_int_equal(gt_poller_next_timeout(poller), -1);
     close_poller(poller);

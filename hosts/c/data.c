@@ -64,8 +64,7 @@ static gt_buffer *buffer_in(void *memory, size_t size) {
 
     if (buffer == NULL)
         return NULL;
-    buffer->bytes = (uint8_t *)(buffer + 1);
-    buffer->size = size;
+    *buffer = (gt_buffer){.bytes = (uint8_t *)(buffer + 1), .size = size};
     return buffer;
 }
 

@@ -17,9 +17,7 @@ typedef struct gt_parcel {
 } gt_parcel;
 
 static gt_csocket *socket_of(gt_letter *letter) {
-    if (letter->kind == GT_LETTER_END)
-        return (gt_csocket *)(void *)((char *)letter - offsetof(gt_csocket, end));
-    return (gt_csocket *)(void *)((char *)letter - offsetof(gt_csocket, passive));
+    return (gt_csocket *)(void *)((char *)letter - offsetof(gt_csocket, letter));
 }
 
 static gt_parcel *parcel_of(gt_letter *letter) {
@@ -62,7 +60,7 @@ static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) 
     parcel = gt_allocate(sizeof *parcel + inline_size);
     if (parcel == NULL)
         return NULL;
-    parcel->letter.kind = GT_LETTER_PARCEL;
+    parcel->letter = (gt_letter){.kind = GT_LETTER_PARCEL};
     parcel->message = (gentcp_message){.kind = kind, .data = GT_NO_DATA};
     return parcel;
 }
@@ -142,39 +140,47 @@ static int deliver_data(gt_csocket *socket, gt_process *owner, const gt_data *da
     return GT_CLOSED;
 }
 
-/* The embedded letter goes first: a parcel is only needed if the one before hasn't been received yet. If there is no
- * memory even for that, the two are told one after the other. Called with the owner locked. */
-static void tell_passive(gt_csocket *socket, gt_process *owner) {
-    gt_parcel *parcel;
-
-    if (socket->passives == 0) {
-        socket->passives = 1;
-        socket->passive.kind = GT_LETTER_PASSIVE;
-        gt_csocket_keep(socket);
-        append(owner, &socket->passive);
-        return;
-    }
-    parcel = parcel_new(GENTCP_TCP_PASSIVE, 0);
-    if (parcel != NULL) {
-        parcel->message.socket = gt_csocket_handle(socket);
-        append(owner, &parcel->letter);
-    } else if (socket->passives < UINT16_MAX) {
-        socket->passives++;
-    }
+static bool tells_anything(const gt_letter *letter) {
+    return letter->passives != 0 || letter->reason != 0 || letter->closed;
 }
 
-/* An error and the end that follows it share a letter. Called with the owner locked. */
-static void tell_end(gt_csocket *socket, gt_process *owner, int reason) {
-    if (reason != 0)
-        socket->reason = reason;
-    else
-        socket->closing = true;
-    if (socket->ending)
-        return;
-    socket->ending = true;
-    socket->end.kind = GT_LETTER_END;
-    gt_csocket_keep(socket);
-    append(owner, &socket->end);
+static void move_to_end(gt_process *of, gt_letter *letter) {
+    gt_letter *previous = NULL;
+
+    for (gt_letter *at = of->first; at != letter; at = at->next)
+        previous = at;
+    take_out(of, letter, previous);
+    append(of, letter);
+}
+
+/* The socket's own letter goes first: a parcel is only needed if that hasn't been received yet and isn't the last. If
+ * there is no memory, it is made the last. Called with the owner locked. */
+static void tell(gt_csocket *socket, gt_process *owner, const gt_message *message) {
+    enum gentcp_message_kind kind = message->kind == GT_TCP_PASSIVE  ? GENTCP_TCP_PASSIVE
+                                    : message->kind == GT_TCP_CLOSED ? GENTCP_TCP_CLOSED
+                                                                     : GENTCP_TCP_ERROR;
+    gt_letter *letter = &socket->letter;
+
+    if (!tells_anything(letter)) {
+        letter->kind = GT_LETTER_SOCKET;
+        gt_csocket_keep(socket);
+        append(owner, letter);
+    } else if (owner->last != letter) {
+        gt_parcel *parcel = parcel_new(kind, 0);
+        if (parcel != NULL) {
+            parcel->message.socket = gt_csocket_handle(socket);
+            parcel->message.reason = message->kind == GT_TCP_ERROR ? message->reason : 0;
+            append(owner, &parcel->letter);
+            return;
+        }
+        move_to_end(owner, letter);
+    }
+    if (kind == GENTCP_TCP_ERROR)
+        letter->reason = (int16_t)message->reason;
+    else if (kind == GENTCP_TCP_CLOSED)
+        letter->closed = true;
+    else if (letter->passives < UINT16_MAX)
+        letter->passives++;
 }
 
 int gt_mailbox_deliver(gt_csocket *socket, const gt_message *message) {
@@ -186,36 +192,26 @@ int gt_mailbox_deliver(gt_csocket *socket, const gt_message *message) {
     pthread_mutex_lock(&owner->lock);
     alive = owner->alive;
     if (alive) {
-        if (message->kind == GT_TCP_PASSIVE)
-            tell_passive(socket, owner);
-        else
-            tell_end(socket, owner, message->kind == GT_TCP_ERROR ? message->reason : 0);
+        tell(socket, owner, message);
         gt_process_notify(owner);
     }
     pthread_mutex_unlock(&owner->lock);
     return alive ? 0 : GT_CLOSED;
 }
 
-/* Each opens a letter into a message. True: the letter has nothing more to tell. */
-
-static bool open_end(gt_csocket *socket, gentcp_message *out) {
-    if (socket->reason != 0) {
+/* The next of what it tells. */
+static void read_letter(gt_letter *letter, gentcp_message *out) {
+    if (letter->passives != 0) {
+        letter->passives--;
+        out->kind = GENTCP_TCP_PASSIVE;
+    } else if (letter->reason != 0) {
         out->kind = GENTCP_TCP_ERROR;
-        out->reason = socket->reason;
-        socket->reason = 0;
-        if (socket->closing)
-            return false;
+        out->reason = letter->reason;
+        letter->reason = 0;
     } else {
         out->kind = GENTCP_TCP_CLOSED;
-        socket->closing = false;
+        letter->closed = false;
     }
-    socket->ending = false;
-    return true;
-}
-
-static bool open_passive(gt_csocket *socket, gentcp_message *out) {
-    out->kind = GENTCP_TCP_PASSIVE;
-    return --socket->passives == 0;
 }
 
 static void open_down(gt_monitor *monitor, gentcp_message *out) {
@@ -231,7 +227,6 @@ static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous
                         gt_csocket **done) {
     gt_csocket *socket;
     gt_parcel *parcel;
-    bool finished;
 
     if (letter->kind == GT_LETTER_PARCEL) {
         parcel = parcel_of(letter);
@@ -248,8 +243,8 @@ static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous
     }
     socket = socket_of(letter);
     *out = (gentcp_message){.socket = gt_csocket_handle(socket), .data = GT_NO_DATA};
-    finished = letter->kind == GT_LETTER_END ? open_end(socket, out) : open_passive(socket, out);
-    if (finished) {
+    read_letter(letter, out);
+    if (!tells_anything(letter)) {
         take_out(self, letter, previous);
         *done = socket;
     }

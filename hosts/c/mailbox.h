@@ -9,15 +9,18 @@
 typedef struct gt_csocket gt_csocket;
 
 enum gt_letter_kind {
-    GT_LETTER_PARCEL,  /* a gt_parcel: a message of its own */
-    GT_LETTER_END,     /* gt_csocket.end: tcp_error, tcp_closed, or one after the other */
-    GT_LETTER_PASSIVE, /* gt_csocket.passive: tcp_passive */
-    GT_LETTER_DOWN,    /* gt_monitor.letter: what it monitors is closed */
+    GT_LETTER_PARCEL, /* a gt_parcel: a message of its own */
+    GT_LETTER_SOCKET, /* gt_csocket.letter: what must be told even without memory */
+    GT_LETTER_DOWN,   /* gt_monitor.letter: what it monitors is closed */
 };
 
 struct gt_letter {
     gt_letter *next;
-    enum gt_letter_kind kind;
+    uint8_t kind; /* gt_letter_kind */
+    /* GT_LETTER_SOCKET: tells these, in this order, as far as they are set; one that tells nothing is in no mailbox. */
+    uint16_t passives; /* how often tcp_passive */
+    int16_t reason;    /* tcp_error with this error; 0: none */
+    bool closed;       /* tcp_closed */
 };
 
 /* Puts a pointer into the mailbox: 0, -ENOMEM, or GT_BADARG: the process has ended. */

@@ -2,7 +2,8 @@
 /* A socket of this host: the engine's, in a slot of the table of handles, with its owner.
  *
  * References: one of the owner, from when it is adopted until the engine says closed (or it failed to open); the
- * engine's; one for each embedded letter in a mailbox; and those of calls under way. The last one frees the slot. */
+ * engine's; one for its letter, while that is in a mailbox; and those of calls under way. The last one frees the slot.
+ */
 #ifndef GT_C_SOCKET_H
 #define GT_C_SOCKET_H
 
@@ -13,15 +14,9 @@ typedef struct gt_csocket {
     gt_slot slot;
     gt_process *_Atomic owner; /* with a reference to it; changes with the socket locked */
     gt_link link;              /* in the owner's `sockets` or `leaving`, guarded by the owner's lock */
-    /* Ends and passives must be told even without memory. All guarded by the owner's lock. */
-    gt_letter end;
-    gt_letter passive;
-    int reason;        /* of end: an error to be told first; 0: none */
-    uint16_t passives; /* how often passive is to be told; 0: it is not in a mailbox */
-    bool ending;       /* end is in a mailbox */
-    bool closing;      /* end tells tcp_closed */
-    bool adopted;      /* link is in a ring, and there is an owner's reference */
-    _Atomic bool gone; /* no message will come any more */
+    gt_letter letter;          /* guarded by the owner's lock */
+    bool adopted;              /* link is in a ring, and there is an owner's reference; likewise */
+    _Atomic bool gone;         /* no message will come any more */
     gt_socket engine;
 } gt_csocket;
 

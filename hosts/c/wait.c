@@ -76,7 +76,7 @@ static int64_t flush_deadline(gt_csocket *socket) {
 
     gt_lock_take(&socket->engine.lock);
     if (socket->engine.state == GT_CLOSING)
-        at = socket->engine.flush_at;
+        at = socket->engine.closing.deadline.at;
     gt_lock_drop(&socket->engine.lock);
     return at;
 }

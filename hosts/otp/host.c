@@ -181,7 +181,7 @@ int otp_hand_over(otp_socket *s, const ErlNifPid *from, const ErlNifPid *to) {
 
 int otp_pass_on(otp_socket *s, ErlNifEnv *env, const ErlNifPid *from, const ErlNifPid *to, ERL_NIF_TERM messages) {
     new_owner owner = {.pid = *to, .env = env, .messages = messages};
-    int error = gt_reown(&s->socket, from, &owner, s->socket.poller);
+    int error = gt_reown(&s->socket, from, &owner, otp_poller_of(s->poller));
 
     if (error != 0) {
         send_all(from, env, messages);

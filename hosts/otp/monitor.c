@@ -16,7 +16,7 @@ typedef struct otp_monitor {
 static ErlNifResourceType *monitor_type;
 
 /* Taken inside a socket's lock, and nothing is called while it is held. */
-static gt_lock lock = PTHREAD_MUTEX_INITIALIZER;
+static gt_lock lock = GT_LOCK_INIT;
 
 /* Takes a monitor off its socket's list, with that list's reference to it. Returns the socket, with the monitor's
  * reference; NULL: it was off already. */
