@@ -10,13 +10,15 @@ build     = cmake --build
 c_files   = $(shell git ls-files '*.c' '*.h')
 # The percentage of long test loops that is run where everything is slow.
 SCALE ?= 20
+# How many sequences `make differential` runs.
+COUNT ?= 1000
 # How long `make fuzz` runs each of its targets.
 SECONDS ?= 60
 # The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    fuzz conformance coverage bench-servers bench-quick bench bench-memory install clean
+    differential fuzz conformance coverage bench-servers bench-quick bench bench-memory install clean
 
 help:
 	@echo 'make run               see it work'
@@ -26,6 +28,7 @@ help:
 	@echo 'make format            put the formatting right'
 	@echo 'make model             check the protocols between threads exhaustively'
 	@echo 'make check-sanitizers  the C tests with address, undefined-behaviour and thread sanitizer'
+	@echo 'make differential      COUNT ($(COUNT)) random sequences of calls over OTP and over gentcp, compared'
 	@echo 'make check-otp-asan    the OTP tests with address and undefined-behaviour sanitizer'
 	@echo 'make valgrind          the C tests under valgrind'
 	@echo 'make coverage          check-asan, and which lines of the C side it has run'
@@ -94,6 +97,10 @@ check-tsan:
 	$(configure) -B build/tsan -DCMAKE_BUILD_TYPE=Debug -DGENTCP_SANITIZE=thread -DGENTCP_EXAMPLES=OFF
 	$(build) build/tsan -j $(JOBS)
 	GENTCP_TEST_SCALE=$(SCALE) GENTCP_TEST_TIMEOUT=300 $(fixed_addresses) test/run build/tsan c
+
+differential:
+	@tools/deps test
+	GENTCP_DIFFERENTIAL=$(COUNT) rebar3 ct --suite test/otp/gentcp_differential_SUITE --case random_sequences
 
 check-otp-asan:
 	@tools/deps test

@@ -46,11 +46,15 @@ static const gt_option *given(const gt_option *options, int count, enum gt_optio
     return NULL;
 }
 
+/* Of each name only the last, which in OTP's connect and listen has replaced the others (but each raw option may be
+ * another), and, as in OTP, the last of all first. */
 static int apply_all(gt_socket *s, const gt_option *options, int count) {
     int error = 0;
 
-    for (int i = 0; i < count && error == 0; i++)
-        error = gt_apply_option(s, &options[i]);
+    for (int i = count - 1; i >= 0 && error == 0; i--) {
+        if (options[i].name == GT_OPT_RAW || given(options, count, options[i].name) == &options[i])
+            error = gt_apply_option(s, &options[i]);
+    }
     return error;
 }
 

@@ -52,6 +52,8 @@ bool gt_tell(gt_socket *socket, enum gt_message_kind kind, int reason);
  * socket's life. False as above. */
 bool gt_tell_end(gt_socket *socket, int reason);
 void gt_drop_input(gt_socket *socket);
+/* Without exit_on_close: the next read asks the system once more, for after shutdown(read) there may be more. */
+void gt_read_again(gt_socket *socket);
 
 /* send.c */
 

@@ -354,6 +354,13 @@ void gt_pump_input(gt_socket *s) {
 
 /* ---- calls ---- */
 
+void gt_read_again(gt_socket *s) {
+    if (!s->read_ended)
+        return;
+    s->read_ended = false;
+    s->drained = false;
+}
+
 /* Takes the place of a recv whose caller is gone. */
 static void replace_abandoned(gt_socket *s) {
     gt_op *old = s->readers.first;
@@ -370,12 +377,11 @@ int gt_recv(gt_socket *s, gt_op *op) {
         answer = gt_not_connected(s, &s->owe_recv);
     else if (active(s) || (op->length > 0 && s->settings.framing.type != GT_PACKET_RAW))
         answer = -EINVAL;
-    else if (s->read_ended)
-        answer = GT_CLOSED;
     else if (op->length > RECV_MAX)
         answer = -ENOMEM;
     if (answer != 0)
         goto out;
+    gt_read_again(s);
     replace_abandoned(s);
     if (s->readers.first != NULL) {
         answer = -EALREADY;

@@ -58,7 +58,6 @@ int gt_output_over(gt_socket *s, int error, bool answered) {
     bool show = reset && s->settings.show_econnreset;
     int answer = show ? -ECONNRESET : GT_CLOSED;
     bool answered_send = answered || s->writers.first != NULL;
-    bool answered_recv = s->readers.first != NULL;
 
     if (s->state == GT_CLOSING) {
         gt_shut(s);
@@ -69,10 +68,10 @@ int gt_output_over(gt_socket *s, int error, bool answered) {
         if (!gt_tell_end(s, answer) || s->settings.exit_on_close)
             gt_shut(s);
         else
-            gt_end(s, 0, 0);
+            gt_end(s, 0, s->read_ended ? GT_CLOSED : 0);
         return answer;
     }
-    gt_end(s, answered_recv ? 0 : answer, answered_send ? 0 : GT_CLOSED);
+    gt_end(s, answer, answered_send && !s->read_ended ? 0 : GT_CLOSED);
     gt_answer_all(s, &s->readers, answer);
     gt_answer_all(s, &s->writers, answer);
     return answer;
@@ -255,15 +254,16 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         answer = gt_not_connected(s, &s->owe_send);
         goto out;
     }
-    if (s->write_ended) {
-        answer = gt_output_over(s, -EPIPE, true);
-        goto out;
-    }
     answer = gt_packet_header(s->settings.framing.type, total, header);
     if (answer < 0)
         goto out;
     head.iov_len = (size_t)answer;
     total += head.iov_len;
+    /* To send nothing, or later, is always ok. */
+    if (s->write_ended && (gt_has_output(s) || (total > 0 && !s->settings.delay_send))) {
+        answer = gt_output_over(s, -EPIPE, true);
+        goto out;
+    }
     waits = would_wait(s, total);
     if (op == NULL && waits) {
         answer = -EAGAIN;

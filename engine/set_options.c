@@ -162,13 +162,21 @@ int gt_set_number(int fd, int name, int value) {
     return error;
 }
 
+/* Whose failures inet tells of; for the others its setopts is always ok. */
+static bool failure_is_told(const gt_option_row *row) {
+    if (row->type == GT_TYPE_RAW)
+        return false;
+    return row->level == IPPROTO_IP || row->level == IPPROTO_IPV6 || row->option == SO_PRIORITY ||
+           row->type == GT_TYPE_BYTES;
+}
+
 static int set_of_system(gt_socket *s, const gt_option *option) {
     const gt_option_row *row = &gt_option_rows[option->name];
     int value = (int)option->number;
     int error;
 
-    if (s->watch.fd < 0) /* ENDED: inet says ok, and so do we; there is nobody left to care */
-        return s->state == GT_ENDED ? 0 : -EINVAL;
+    if (s->watch.fd < 0)
+        return s->state == GT_ENDED && !failure_is_told(row) ? 0 : -EINVAL;
     if (row->type == GT_TYPE_RAW) { /* inet says ok whatever the system does */
         (void)gt_sys_setsockopt(s->watch.fd, (int)option->number, (int)option->extra, option->bytes,
                                 (socklen_t)option->size);
@@ -203,17 +211,19 @@ static void after_setting(gt_socket *s) {
     if (s->settings.active == GT_PASSIVE)
         return;
     if (s->state == GT_ENDED) {
-        (void)gt_tell_end(s, s->owe_recv == -ECONNRESET ? -ECONNRESET : GT_CLOSED);
-        gt_shut(s);
+        int reason = s->owe_recv == -ECONNRESET ? -ECONNRESET : GT_CLOSED;
+        if (reason == -ECONNRESET) /* told now */
+            s->owe_recv = GT_CLOSED;
+        if (!gt_tell_end(s, reason) || s->settings.exit_on_close)
+            gt_shut(s);
         return;
     }
     if (s->state != GT_CONNECTED)
         return;
     gt_answer_all(s, &s->readers, -EINVAL);
-    if (!s->read_ended)
-        gt_pump_input(s);
-    else if (!gt_tell_end(s, GT_CLOSED))
-        gt_begin_close(s);
+    if (!s->end_told)
+        gt_read_again(s);
+    gt_pump_input(s);
 }
 
 static bool closed(const gt_socket *s) {
@@ -236,8 +246,11 @@ int gt_set_options(gt_socket *s, const gt_option *options, int count) {
     }
     was_passive = s->settings.active == GT_PASSIVE;
     old_packet = s->settings.framing.type;
-    for (int i = 0; i < count && error == 0; i++)
+    for (int i = 0; i < count && error == 0; i++) {
         error = gt_apply_option(s, &options[i]);
+        if (s->state == GT_ENDED && s->settings.active != GT_PASSIVE && s->settings.exit_on_close)
+            break; /* the owner hears of the end, and the socket is gone before the other options */
+    }
     if (was_passive || old_packet != s->settings.framing.type)
         after_setting(s);
     gt_lock_drop(&s->lock);
@@ -394,6 +407,8 @@ int gt_get_option(gt_socket *s, gt_option *option) {
     gt_lock_take(&s->lock);
     if (closed(s))
         error = -EINVAL;
+    else if (option->name == GT_OPT_LINGER && s->state == GT_ENDED) /* one of the system's for inet */
+        error = -ENOPROTOOPT;
     else if (gt_option_rows[option->name].owner == GT_OF_ENGINE)
         error = get_of_engine(s, option);
     else if (gt_option_rows[option->name].owner == GT_OF_SYSTEM)

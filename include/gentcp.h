@@ -435,7 +435,7 @@ GENTCP_API int gentcp_listen(uint16_t port, const gentcp_option *options, gentcp
  * accept(2). */
 GENTCP_API int gentcp_accept(gentcp_socket listener, int64_t timeout_ms, gentcp_socket *out);
 /* Ends one direction or both: SHUT_RD, SHUT_WR or SHUT_RDWR (gen_tcp:shutdown/2). Returns at once; the end follows what
- * is queued. GENTCP_BADARG: how; GENTCP_CLOSED; -ENOTCONN. */
+ * is queued, with SHUT_RDWR that of reading, too. GENTCP_BADARG: how; GENTCP_CLOSED; -ENOTCONN. */
 GENTCP_API int gentcp_shutdown(gentcp_socket socket, int how);
 /* Closes a socket (gen_tcp:close/1): whoever waits on the socket is told GENTCP_CLOSED; waits until what is queued has
  * been sent, within the time of option linger. 0, too, if it was closed before. Messages already in the mailbox stay

@@ -91,6 +91,9 @@ bool otp_cancel(otp_socket *s, ERL_NIF_TERM ref) {
     gt_lock_drop(&s->socket.lock);
     if (op == NULL)
         return false;
+    /* What has arrived is in time, though the poller hasn't reported it yet: a timeout of 0 asks for just that. */
+    if (op->op.kind == GT_OP_RECV || op->op.kind == GT_OP_ACCEPT)
+        gt_ready(&s->socket, GT_READABLE);
     cancelled = gt_cancel(&s->socket, &op->op);
     otp_op_free(op);
     return cancelled;
@@ -364,7 +367,7 @@ static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message
 
     switch (m->kind) {
     case GT_TCP:
-        if (s->deliver == GT_DELIVER_PORT && m->data.http == NULL)
+        if (s->deliver == GT_DELIVER_PORT)
             return enif_make_tuple2(env, socket, enif_make_tuple2(env, otp_atom.data, data));
         return enif_make_tuple3(env, m->data.http != NULL ? otp_atom.http : otp_atom.tcp, socket, data);
     case GT_TCP_CLOSED:
@@ -379,7 +382,8 @@ static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message
 static int deliver(gt_socket *socket, const gt_message *m) {
     otp_socket *s = of(socket);
     ErlNifEnv *env = otp_this_thread()->env;
-    bool as_http = m->kind == GT_TCP && m->data.http != NULL;
+    /* {deliver, port}: as inet does, the line itself */
+    bool as_http = m->kind == GT_TCP && m->data.http != NULL && s->deliver == GT_DELIVER_TERM;
     bool as_list = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_LIST;
     bool as_binary = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_BINARY;
     ERL_NIF_TERM data = otp_atom.ok;

@@ -232,11 +232,14 @@ static ERL_NIF_TERM nif_getopts(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
     ERL_NIF_TERM list = argv[1];
     ERL_NIF_TERM found = enif_make_list(env, 0);
+    gt_option any = {.name = GT_OPT_ACTIVE};
     ERL_NIF_TERM name, ordered;
 
     (void)argc;
     if (s == NULL || !enif_is_list(env, list))
         return enif_make_badarg(env);
+    if (gt_get_option(&s->socket, &any) != 0) /* closed, whatever is in the list */
+        return otp_error(env, -EINVAL);
     while (enif_get_list_cell(env, list, &name, &list)) {
         ERL_NIF_TERM option;
         int status = otp_read_option(env, &s->socket, name, &option);

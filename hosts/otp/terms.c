@@ -290,6 +290,14 @@ static int family_atom(ErlNifEnv *env, ERL_NIF_TERM list) {
     return (int)found.number;
 }
 
+static void reverse(gt_option *list, int count) {
+    for (int i = 0; i < count / 2; i++) {
+        gt_option option = list[i];
+        list[i] = list[count - 1 - i];
+        list[count - 1 - i] = option;
+    }
+}
+
 int otp_get_options(ErlNifEnv *env, ERL_NIF_TERM list, int where, otp_options *out) {
     ERL_NIF_TERM term;
     unsigned length;
@@ -318,6 +326,8 @@ int otp_get_options(ErlNifEnv *env, ERL_NIF_TERM list, int where, otp_options *o
         }
         out->count++;
     }
+    if (where == GT_AT_SET) /* inet:setopts/2 sets the last one first: of two of one name the first counts */
+        reverse(out->list, out->count);
     return 0;
 bad:
     otp_options_free(out);

@@ -125,8 +125,12 @@ send(?SOCKET(Handle), Data) ->
         Size when Size =< ?COPY_BELOW -> send(?SOCKET(Handle), iolist_to_binary(Data));
         _ -> send_parts(Handle, erlang:iolist_to_iovec(Data))
     catch
-        error:badarg -> {error, einval}
+        error:badarg -> refused(gentcp_nif:sockname(Handle))
     end.
+
+%% Data that can't be sent: what the socket says of itself comes first.
+refused({error, einval}) -> {error, closed};
+refused(_) -> {error, einval}.
 
 send_parts(Handle, Parts) when length(Parts) =< ?PARTS_MAX ->
     case gentcp_nif:sendv(Handle, Parts) of

@@ -1,0 +1,660 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% One of the two worlds that are compared: processes, their sockets under test (of inet or of gentcp), and at the other
+%% end of each connection a plain socket of inet, the peer. A step is a call by one of the processes, or an act of a
+%% peer. settle/1 waits until all has happened that it can cause; the kernel tells what has arrived and what was read.
+-module(differential_world).
+
+-export([open/1, close/1, run/2, settle/1, take_results/1, observe/1]).
+-export([alive/2, idle/2, call_of/2, has/2, had_peer/2, peer_is_there/2, peer_has_ended/2, owner/2, options/3]).
+-export([unread/2, loose/1, was_put_back/2, in_a_packet/2, sent_before_accept/2, not_delivered/2]).
+-export([set_options/3, has_messages/4, take_messages/3, give_messages/3]).
+
+-export_type([world/0, step/0, name/0, process/0, observation/0]).
+
+-define(LOCAL, {127, 0, 0, 1}).
+-define(PATIENCE_MS, 5000).     % for what comes for certain
+-define(SETTLE_MS, 400).        % for what comes if all is well
+-define(DRAIN_MS, 300).         % for bytes that may have been dropped
+-define(QUEUED, 5000000).       % more than Linux takes of one that doesn't get rid of it
+-define(WINDOW, 65536).         % of peers, so that one that doesn't read soon holds up its sender
+
+%% Of Linux: struct tcp_info, a part of it, and what SO_MEMINFO says; the names of states.
+-define(TCP_INFO, {raw, 6, 11, 208}).
+-define(MEMORY, {raw, 1, 55, 36}).
+-define(ACK_NOW, {raw, 6, 12, <<1:32/native>>}).
+-define(ESTABLISHED, 1).
+-define(FIN_WAIT_1, 4).
+-define(FIN_WAIT_2, 5).
+-define(CLOSED, 7).
+-define(LISTENING, 10).
+
+-type process() :: p1 | p2 | p3.
+%% Of sockets; a peer has the name of the socket that it is connected to.
+-type name() :: s1 | s2 | s3 | l1 | l2.
+-type step() ::
+    {connect, process(), name(), list(), peer | refused | late}
+    | {listen, process(), name(), list()}
+    | {accept, process(), name(), timeout()}
+    %% A function of gen_tcp or inet; the socket is its first argument.
+    | {call, process(), name(), atom(), list()}
+    %% recv until there is nothing, for raw data.
+    | {receive_all, process(), name(), timeout()}
+    | {controlling_process, process(), name(), process()}
+    %% Takes all messages out of the mailbox.
+    | {collect, process()}
+    | {exit, process(), term()}
+    | {peer_connect, name(), name()}
+    | {peer_send, name(), binary()}
+    | {peer_receive | peer_shutdown | peer_close | peer_reset, name()}.
+-type observation() :: #{
+    results := [{process(), term()}],
+    processes := #{process() => {idle | busy | dead, [term()]}},
+    peers := #{name() => behind | {open | ended | gone, undefined | closed | econnreset, binary()}},
+    unsettled := [name() | process()]
+}.
+
+-record(peer, {
+    socket :: gen_tcp:socket(),
+    number :: inet:port_number(),
+    sent = 0 :: non_neg_integer(),
+    owed = 0 :: non_neg_integer(),      % what the socket under test has taken to send
+    got = <<>> :: binary(),
+    over :: undefined | closed | econnreset,    % the end that it has read
+    did = nothing :: nothing | shutdown | close | reset
+}).
+
+-record(call, {
+    step :: step(),
+    waits :: boolean(),         % may wait for ever
+    size = 0 :: non_neg_integer()       % of what a send sends, header included
+}).
+
+-record(world, {
+    module :: gen_tcp | gentcp,
+    target :: gen_tcp:socket(),         % what sockets under test connect to
+    processes :: #{process() => pid()},
+    calls = #{} :: #{process() => #call{}},
+    results = [] :: [{process(), term()}],
+    sockets = #{} :: #{name() => gen_tcp:socket()},
+    owners = #{} :: #{name() => process()},
+    peers = #{} :: #{name() => #peer{}},
+    unsettled = [] :: [name() | process()],
+    loose = [] :: [name()],     % whose raw data may be cut elsewhere than in the other world
+    put_back = [] :: [name()],  % with bytes of unrecv
+    timed_out = [] :: [name()]  % whose last recv has timed out, perhaps in the middle of a packet
+}).
+-opaque world() :: #world{}.
+
+-spec open(gen_tcp | gentcp) -> world().
+open(Module) ->
+    {ok, Target} = gen_tcp:listen(0, [{ip, ?LOCAL}, {recbuf, ?WINDOW} | peer_options()]),
+    Runner = self(),
+    Processes = maps:from_list([{Name, spawn(fun() -> process(Runner, Name) end)} || Name <- [p1, p2, p3]]),
+    [receive {ready, Pid} -> ok end || Pid <- maps:values(Processes)],
+    #world{module = Module, target = Target, processes = Processes}.
+
+peer_options() ->
+    [binary, {active, false}, {nodelay, true}, {show_econnreset, true}, {exit_on_close, false}, {send_timeout, 2000}].
+
+%% By resets: they leave no connections behind that wait for their time to pass.
+-spec close(world()) -> ok.
+close(#world{target = Target, processes = Processes, peers = Peers}) ->
+    [reset(Socket) || #peer{socket = Socket, did = Did} <- maps:values(Peers), Did =/= close, Did =/= reset],
+    [kill(Pid, kill) || Pid <- maps:values(Processes)],
+    ok = gen_tcp:close(Target),
+    flush().
+
+reset(Socket) ->
+    _ = inet:setopts(Socket, [{linger, {true, 0}}]),
+    ok = gen_tcp:close(Socket).
+
+kill(Pid, Reason) ->
+    Ref = monitor(process, Pid),
+    exit(Pid, Reason),
+    receive
+        {'DOWN', Ref, process, Pid, _} -> ok
+    after ?PATIENCE_MS -> error(immortal)
+    end.
+
+flush() ->
+    receive
+        {done, _, _} -> flush()
+    after 0 -> ok
+    end.
+
+%% ---- processes ----
+
+process(Runner, Name) ->
+    _ = process_flag(trap_exit, Name =:= p3),
+    Runner ! {ready, self()},
+    serve(Runner).
+
+serve(Runner) ->
+    receive
+        {run, Runner, Fun} ->
+            Result = try Fun() catch Class:Reason -> {Class, reason(Reason)} end,
+            Runner ! {done, self(), Result},
+            serve(Runner)
+    end.
+
+%% With or without the stack trace that exits carry.
+reason({function_clause, _}) -> function_clause;
+reason(Reason) -> Reason.
+
+%% ---- steps ----
+
+-spec run(step(), world()) -> world().
+run({connect, P, S, Options, To} = Step, #world{module = Module, target = Target} = W0) ->
+    {ok, Open} = inet:port(Target),
+    {Port, Timeout} =
+        case To of
+            peer -> {Open, ?PATIENCE_MS};
+            late -> {Open, 0};
+            refused -> {1, ?PATIENCE_MS}
+        end,
+    W = call(P, Step, fun() -> Module:connect(?LOCAL, Port, Options, Timeout) end, W0),
+    case W#world.results of
+        [{P, {ok, Socket}}] when To =:= peer -> add_peer(S, accept_from(Target, Socket), bind(S, Socket, P, W));
+        _ -> W
+    end;
+run({listen, P, L, Options} = Step, #world{module = Module} = W0) ->
+    W = call(P, Step, fun() -> Module:listen(0, [{ip, ?LOCAL} | Options]) end, W0),
+    case W#world.results of
+        [{P, {ok, Socket}}] -> bind(L, Socket, P, W);
+        _ -> W
+    end;
+run({accept, P, L, Timeout} = Step, W) ->
+    Socket = socket(L, W),
+    start(P, #call{step = Step, waits = Timeout =:= infinity}, fun() -> gen_tcp:accept(Socket, Timeout) end, W);
+run({call, P, S, send, [{much, Size}]}, W) ->
+    run({call, P, S, send, [binary:copy(<<"much">>, Size div 4)]}, W);
+run({call, P, S, Function, Arguments} = Step, W) ->
+    Socket = socket(S, W),
+    Call =
+        case {Function, Arguments} of
+            {send, [Data]} ->
+                Timeout = options(S, [send_timeout], W),
+                #call{step = Step, waits = Timeout =:= [{send_timeout, infinity}], size = packet_size(S, Data, W)};
+            {recv, [_, Timeout]} -> #call{step = Step, waits = Timeout =:= infinity};
+            _ -> #call{step = Step, waits = Function =:= close}
+        end,
+    Apply = fun() -> apply(module_of(Function), Function, [Socket | Arguments]) end,
+    start(P, Call, Apply, loosen(S, Function, Arguments, W));
+run({receive_all, P, S, Timeout} = Step, W) ->
+    Socket = socket(S, W),
+    start(P, #call{step = Step, waits = Timeout =:= infinity}, fun() -> receive_all(Socket, Timeout, []) end, W);
+run({controlling_process, P, S, To} = Step, #world{processes = Processes} = W0) ->
+    Socket = socket(S, W0),
+    Pid = maps:get(To, Processes),
+    W = call(P, Step, fun() -> gen_tcp:controlling_process(Socket, Pid) end, W0),
+    case W#world.results of
+        [{P, ok}] -> W#world{owners = (W#world.owners)#{S => To}};
+        _ -> W
+    end;
+run({collect, P} = Step, W) ->
+    start(P, #call{step = Step, waits = false}, fun collect/0, W);
+run({exit, P, Reason}, #world{processes = Processes, calls = Calls} = W) ->
+    Pid = maps:get(P, Processes),
+    exit(Pid, Reason),
+    case P =:= p3 andalso Reason =/= kill of
+        true ->
+            W;
+        false ->
+            ok = kill(Pid, kill),
+            W#world{calls = maps:remove(P, Calls)}
+    end;
+run({peer_connect, L, S}, W) ->
+    case inet:port(socket(L, W)) of
+        {ok, Port} ->
+            {ok, Peer} = gen_tcp:connect(?LOCAL, Port, peer_options(), ?PATIENCE_MS),
+            add_peer(S, Peer, W);
+        {error, _} ->
+            W
+    end;
+run({peer_send, S, Bytes}, W) ->
+    #peer{socket = Socket, sent = Sent} = Peer = peer(S, W),
+    case gen_tcp:send(Socket, Bytes) of
+        ok -> put_peer(S, Peer#peer{sent = Sent + byte_size(Bytes)}, W);
+        {error, _} -> W
+    end;
+run({peer_receive, S}, W) ->
+    drain(S, W);
+run({peer_shutdown, S}, W) ->
+    Peer = peer(S, W),
+    _ = gen_tcp:shutdown(Peer#peer.socket, write),
+    put_peer(S, Peer#peer{did = shutdown}, W);
+%% The kernel would make a reset of it if there was something that it hasn't read.
+run({peer_close, S}, W0) ->
+    W = drain(S, W0),
+    Peer = peer(S, W),
+    ok = gen_tcp:close(Peer#peer.socket),
+    put_peer(S, Peer#peer{did = close}, W);
+run({peer_reset, S}, W) ->
+    Peer = peer(S, W),
+    ok = reset(Peer#peer.socket),
+    put_peer(S, Peer#peer{did = reset}, W).
+
+%% What is left over of raw data lies in a buffer whose size is inet's own business.
+loosen(S, recv, [Length, _], W) when Length > 0 -> loosen(S, W);
+loosen(S, unrecv, _, W) -> loosen(S, W#world{put_back = [S | W#world.put_back]});
+loosen(S, setopts, [Options], W) ->
+    case lists:keymember(packet, 1, Options) orelse unread(S, W) of
+        true -> loosen(S, W);
+        false -> W
+    end;
+loosen(_, _, _, W) -> W.
+
+loosen(S, #world{loose = Loose} = W) ->
+    W#world{loose = lists:usort([S | Loose])}.
+
+start(P, Call, Fun, #world{processes = Processes, calls = Calls} = W) ->
+    maps:get(P, Processes) ! {run, self(), Fun},
+    W#world{calls = Calls#{P => Call}}.
+
+%% One that doesn't wait.
+call(P, Step, Fun, W) ->
+    await(P, start(P, #call{step = Step, waits = false}, Fun, W), ?PATIENCE_MS).
+
+await(P, #world{processes = Processes} = W, Timeout) ->
+    Pid = maps:get(P, Processes),
+    receive
+        {done, Pid, Result} -> answered(P, Result, W)
+    after Timeout ->
+        case Timeout of
+            0 -> W;
+            _ when W#world.module =:= gen_tcp -> throw(inet_hangs);
+            _ -> error({stuck, maps:get(P, W#world.calls), process_info(Pid)})
+        end
+    end.
+
+module_of(Function) when Function =:= recv; Function =:= send; Function =:= unrecv; Function =:= shutdown;
+                         Function =:= close -> gen_tcp;
+module_of(_) -> inet.
+
+receive_all(Socket, Timeout, Parts) ->
+    case gen_tcp:recv(Socket, 0, Timeout) of
+        {ok, Part} -> receive_all(Socket, 0, [Part | Parts]);
+        Error when Parts =:= [] -> Error;
+        Error -> {ok, is_binary(hd(Parts)), iolist_to_binary(lists:reverse(Parts)), Error}
+    end.
+
+collect() ->
+    receive
+        {run, _, _} = Early -> error(Early);
+        Message -> [Message | collect()]
+    after 0 -> []
+    end.
+
+packet_size(S, Data, W) ->
+    try iolist_size(Data) of
+        Size ->
+            case options(S, [packet], W) of
+                [{packet, Header}] when is_integer(Header) -> Header + Size;
+                _ -> Size
+            end
+    catch
+        error:badarg -> 0
+    end.
+
+%% ---- results ----
+
+answered(P, Result, #world{calls = Calls, results = Results} = W0) ->
+    #call{step = Step, size = Size} = maps:get(P, Calls),
+    W = W0#world{calls = maps:remove(P, Calls), results = Results ++ [{P, Result}]},
+    case {Step, Result} of
+        {{accept, _, L, _}, {ok, Socket}} -> bind(accepted(L, Socket, W), Socket, P, W);
+        {{call, _, S, send, _}, _} when Result =:= ok; Result =:= {error, timeout} -> owe(S, Size, W);
+        {{call, _, S, recv, _}, {error, timeout}} -> W#world{timed_out = [S | W#world.timed_out]};
+        {{call, _, S, recv, _}, _} -> W#world{timed_out = [T || T <- W#world.timed_out, T =/= S]};
+        {{receive_all, _, S, _}, _} -> W#world{timed_out = [S | W#world.timed_out]};
+        _ -> W
+    end.
+
+owe(S, Size, W) ->
+    Peer = peer(S, W),
+    put_peer(S, Peer#peer{owed = Peer#peer.owed + Size}, W).
+
+bind(S, Socket, P, #world{sockets = Sockets, owners = Owners} = W) ->
+    W#world{sockets = Sockets#{S => Socket}, owners = Owners#{S => P}}.
+
+%% The one whose peer it is; or, if it has ended already, the one that has waited longest.
+accepted(_L, Socket, #world{peers = Peers, sockets = Sockets}) ->
+    case inet:peername(Socket) of
+        {ok, {_, Number}} ->
+            [S] = [S || {S, #peer{number = N}} <- maps:to_list(Peers), N =:= Number],
+            S;
+        {error, _} ->
+            hd(lists:sort(maps:keys(Peers) -- maps:keys(Sockets)))
+    end.
+
+%% Forgets what has been answered so far.
+-spec take_results(world()) -> world().
+take_results(#world{} = W) ->
+    W#world{results = []}.
+
+%% ---- peers ----
+
+accept_from(Target, Socket) ->
+    {ok, {_, Number}} = inet:sockname(Socket),
+    {ok, Peer} = gen_tcp:accept(Target, ?PATIENCE_MS),
+    case inet:peername(Peer) of
+        {ok, {_, Number}} ->
+            Peer;
+        _ -> % what connected before, and gave up
+            ok = reset(Peer),
+            accept_from(Target, Socket)
+    end.
+
+add_peer(S, Socket, W) ->
+    {ok, {_, Number}} = inet:sockname(Socket),
+    put_peer(S, #peer{socket = Socket, number = Number}, W).
+
+peer(S, #world{peers = Peers}) ->
+    maps:get(S, Peers).
+
+put_peer(S, Peer, #world{peers = Peers} = W) ->
+    W#world{peers = Peers#{S => Peer}}.
+
+%% Reads all that the socket under test has taken, and the end if there is one.
+drain(S, W) ->
+    put_peer(S, drain(S, peer(S, W), ?DRAIN_MS div 20, W), W).
+
+drain(S, #peer{socket = Socket, got = Got} = Peer, Patience, W) ->
+    _ = inet:setopts(Socket, [?ACK_NOW]),
+    Missing = byte_size(Got) < expected(S, W) orelse kernel_end(Socket) =/= open,
+    case gen_tcp:recv(Socket, 0, case Missing of true -> 20; false -> 0 end) of
+        {ok, Bytes} -> drain(S, Peer#peer{got = <<Got/binary, Bytes/binary>>}, ?DRAIN_MS div 20, W);
+        {error, timeout} when Missing, Patience > 0 -> drain(S, Peer, Patience - 1, W);
+        {error, timeout} -> Peer;
+        {error, Reason} -> Peer#peer{over = Reason}
+    end.
+
+expected(S, #world{calls = Calls} = W) ->
+    Sending = [Size || #call{step = {call, _, Name, send, _}, size = Size} <- maps:values(Calls), Name =:= S],
+    (peer(S, W))#peer.owed + lists:sum(Sending).
+
+kernel_end(Socket) ->
+    case kernel(Socket) of
+        #{state := State} when State =:= ?ESTABLISHED; State =:= ?FIN_WAIT_1; State =:= ?FIN_WAIT_2 -> open;
+        _ -> ended
+    end.
+
+%% ---- settling ----
+
+%% What the kernel knows of a socket. no_descriptor: closed, or the stream has ended.
+kernel(Socket) ->
+    case inet:getopts(Socket, [active, ?TCP_INFO, ?MEMORY]) of
+        {ok, [
+            {active, Active},
+            {raw, _, _, <<State, _:23/binary, Unacked:32/native, _:100/binary, Received:64/native, _:8/binary,
+                Unsent:32/native, _/binary>>},
+            {raw, _, _, <<Unread:32/native, _/binary>>}
+        ]} ->
+            #{
+                active => Active,
+                state => State,
+                backlog => Unacked,
+                received => Received,
+                unsent => Unsent,
+                unread => Unread
+            };
+        _ ->
+            no_descriptor
+    end.
+
+%% Until nothing is on its way: seen twice.
+-spec settle(world()) -> world().
+settle(W) ->
+    settle(W, first, now_ms() + ?SETTLE_MS).
+
+settle(W0, Before, Deadline) ->
+    W = answers(W0),
+    Kernels = maps:map(fun(_, Socket) -> kernel(Socket) end, W#world.sockets),
+    Processes = maps:map(fun(_, Pid) -> process_info(Pid, [status, message_queue_len]) end, W#world.processes),
+    Unsettled =
+        [S || {S, Kernel} <- maps:to_list(Kernels), not socket_settled(S, Kernel, W)] ++
+            [P || {P, Info} <- maps:to_list(Processes), not process_settled(Info)],
+    Now = {Kernels, Processes, maps:keys(W#world.calls)},
+    if
+        Unsettled =:= [], Now =:= Before ->
+            W#world{unsettled = []};
+        Unsettled =:= [] ->
+            erlang:yield(),
+            settle(W, Now, Deadline);
+        true ->
+            case now_ms() < Deadline of
+                true ->
+                    erlang:yield(),
+                    settle(W, Now, Deadline);
+                false ->
+                    W#world{unsettled = Unsettled}
+            end
+    end.
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
+%% Those that can't wait for ever are waited for.
+answers(#world{calls = Calls} = W) ->
+    maps:fold(
+        fun
+            (P, #call{waits = true}, Acc) -> await(P, Acc, 0);
+            (P, #call{waits = false}, Acc) -> await(P, Acc, ?PATIENCE_MS)
+        end,
+        W,
+        Calls
+    ).
+
+process_settled(undefined) -> true;
+process_settled([{status, Status} | _]) -> Status =:= waiting.
+
+socket_settled(_S, no_descriptor, _W) ->
+    true;
+socket_settled(S, #{state := ?LISTENING, backlog := Backlog}, W) ->
+    alive(owner(S, W), W) andalso (Backlog =:= 0 orelse not waits_in(accept, S, W));
+socket_settled(S, Kernel, W) ->
+    alive(owner(S, W), W) andalso arrived(Kernel, peer(S, W)) andalso
+        wrote(S, Kernel, peer(S, W), W) andalso
+        (not wants_input(S, Kernel, W) orelse was_read(Kernel, peer(S, W))).
+
+%% All that the peer has done is there.
+arrived(#{state := State}, #peer{did = reset}) ->
+    State =:= ?CLOSED;
+arrived(#{state := ?CLOSED}, _) ->
+    true;
+arrived(#{state := State}, #peer{did = Did}) when Did =/= nothing ->
+    State =/= ?ESTABLISHED andalso State =/= ?FIN_WAIT_1 andalso State =/= ?FIN_WAIT_2;
+arrived(#{received := Received}, #peer{socket = Socket, sent = Sent}) ->
+    case kernel(Socket) of
+        #{unsent := Unsent} -> Received + Unsent >= Sent;
+        no_descriptor -> true
+    end.
+
+%% What waits to be sent has met the reset, too.
+wrote(S, #{state := ?CLOSED}, #peer{did = reset} = Peer, W) -> expected(S, W) - byte_size(Peer#peer.got) < ?QUEUED;
+wrote(_, _, _, _) -> true.
+
+was_read(_, #peer{did = reset}) -> false;
+was_read(#{unread := Unread}, _) -> Unread =:= 0.
+
+wants_input(S, #{active := Active}, W) ->
+    Active =/= false orelse waits_in(recv, S, W).
+
+waits_in(Function, S, #world{calls = Calls}) ->
+    lists:any(fun(#call{step = Step}) -> call_on(Step) =:= {Function, S} end, maps:values(Calls)).
+
+call_on({accept, _, L, _}) -> {accept, L};
+call_on({receive_all, _, S, _}) -> {recv, S};
+call_on({call, _, S, Function, _}) -> {Function, S};
+call_on(_) -> other.
+
+%% ---- looking ----
+
+-spec observe(world()) -> observation().
+observe(#world{processes = Processes, calls = Calls, results = Results, peers = Peers} = W) ->
+    #{
+        results => lists:sort([{P, named(Result, W)} || {P, Result} <- Results]),
+        processes => maps:map(
+            fun(P, Pid) ->
+                case process_info(Pid, messages) of
+                    {messages, Messages} when is_map_key(P, Calls) -> {busy, named(Messages, W)};
+                    {messages, Messages} -> {idle, named(Messages, W)};
+                    undefined -> {dead, []}
+                end
+            end,
+            Processes
+        ),
+        peers => maps:map(fun(S, Peer) -> see_peer(S, Peer, W) end, Peers),
+        unsettled => W#world.unsettled
+    }.
+
+%% How much of a queue has got into the kernel, and whether an end lies behind it, is left to the kernel.
+see_peer(S, #peer{did = Did, over = Over, got = Got} = Peer, W) ->
+    case byte_size(Got) < expected(S, W) of
+        true -> behind;
+        false when Did =:= close; Did =:= reset -> {gone, Over, Got};
+        false -> {kernel_end(Peer#peer.socket), Over, Got}
+    end.
+
+%% Sockets by their names, addresses without the numbers of ports.
+named(Term, W) ->
+    Names = maps:from_list([{Socket, S} || {S, Socket} <- maps:to_list(W#world.sockets)]),
+    name(Term, Names).
+
+name(Term, Names) when is_map_key(Term, Names) -> maps:get(Term, Names);
+name({'$inet', gentcp, _}, _) -> of_a_failed_call;
+name(Port, _) when is_port(Port) -> of_a_failed_call;
+name({ok, {{_, _, _, _} = IP, Number}}, _) when is_integer(Number) -> {ok, {IP, port}};
+name({ok, Number}, _) when is_integer(Number) -> {ok, port};
+name({Tag, Socket, Data}, Names) -> {Tag, name(Socket, Names), Data};
+name(Tuple, Names) when is_tuple(Tuple) -> list_to_tuple([name(Part, Names) || Part <- tuple_to_list(Tuple)]);
+name([Head | Tail], Names) when is_tuple(Head) -> [name(Head, Names) | name(Tail, Names)];
+name(Term, _) -> Term.
+
+%% ---- asking ----
+
+-spec alive(process(), world()) -> boolean().
+alive(P, #world{processes = Processes}) ->
+    is_process_alive(maps:get(P, Processes)).
+
+-spec idle(process(), world()) -> boolean().
+idle(P, #world{calls = Calls} = W) ->
+    alive(P, W) andalso not is_map_key(P, Calls).
+
+%% What a process waits in.
+-spec call_of(process(), world()) -> none | {atom(), name()}.
+call_of(P, #world{calls = Calls}) ->
+    case Calls of
+        #{P := #call{step = Step}} -> call_on(Step);
+        _ -> none
+    end.
+
+-spec has(name(), world()) -> boolean().
+has(S, #world{sockets = Sockets}) ->
+    is_map_key(S, Sockets).
+
+-spec peer_is_there(name(), world()) -> boolean().
+peer_is_there(S, #world{peers = Peers}) ->
+    case Peers of
+        #{S := #peer{did = Did}} -> Did =/= close andalso Did =/= reset;
+        _ -> false
+    end.
+
+-spec had_peer(name(), world()) -> boolean().
+had_peer(S, #world{peers = Peers}) ->
+    is_map_key(S, Peers).
+
+-spec peer_has_ended(name(), world()) -> boolean().
+peer_has_ended(S, #world{peers = Peers}) ->
+    case Peers of
+        #{S := #peer{did = nothing}} -> false;
+        #{S := _} -> true;
+        _ -> false
+    end.
+
+-spec owner(name(), world()) -> process().
+owner(S, #world{owners = Owners}) ->
+    maps:get(S, Owners).
+
+socket(S, #world{sockets = Sockets}) ->
+    maps:get(S, Sockets).
+
+%% [] if it has none any more.
+-spec options(name(), [atom()], world()) -> [{atom(), term()}].
+options(S, Names, W) ->
+    case inet:getopts(socket(S, W), Names) of
+        {ok, Options} -> Options;
+        {error, _} -> []
+    end.
+
+%% Is there something in the kernel that the socket has not read?
+-spec unread(name(), world()) -> boolean().
+unread(S, W) ->
+    case kernel(socket(S, W)) of
+        #{unread := Unread} -> Unread > 0;
+        no_descriptor -> false
+    end.
+
+-spec was_put_back(name(), world()) -> boolean().
+was_put_back(S, #world{put_back = PutBack}) ->
+    lists:member(S, PutBack).
+
+%% Has the socket read a part of a packet, and waits for its rest?
+-spec in_a_packet(name(), world()) -> boolean().
+in_a_packet(S, #world{timed_out = TimedOut} = W) ->
+    case kernel(socket(S, W)) of
+        no_descriptor -> false;
+        #{active := false} -> lists:member(S, TimedOut);
+        _ -> not_delivered(S, W) =/= 0
+    end.
+
+%% How many bytes the peer has sent that nobody has got.
+-spec not_delivered(name(), world()) -> integer().
+not_delivered(S, #world{peers = Peers} = W) ->
+    case {Peers, inet:getstat(socket(S, W), [recv_oct])} of
+        {#{S := #peer{sent = Sent}}, {ok, [{recv_oct, Delivered}]}} -> Sent - Delivered;
+        _ -> 0
+    end.
+
+-spec sent_before_accept(name(), world()) -> non_neg_integer().
+sent_before_accept(S, #world{sockets = Sockets}) when is_map_key(S, Sockets) -> 0;
+sent_before_accept(S, W) -> (peer(S, W))#peer.sent.
+
+-spec loose(world()) -> [name()].
+loose(#world{loose = Loose}) ->
+    Loose.
+
+-spec set_options(name(), list(), world()) -> ok | {error, term()}.
+set_options(S, Options, W) ->
+    inet:setopts(socket(S, W), Options).
+
+%% Are there messages of that socket whose first elements are among the kinds?
+-spec has_messages(process(), name(), [atom()], world()) -> boolean().
+has_messages(P, S, Kinds, #world{processes = Processes} = W) ->
+    Socket = socket(S, W),
+    {messages, Messages} = process_info(maps:get(P, Processes), messages),
+    lists:any(fun(M) -> is_of(Socket, M) andalso lists:member(element(1, M), Kinds) end, Messages).
+
+%% Out of the mailbox of a process that is idle.
+-spec take_messages(process(), name(), world()) -> [term()].
+take_messages(P, S, #world{processes = Processes} = W) ->
+    Socket = socket(S, W),
+    Pid = maps:get(P, Processes),
+    Pid ! {run, self(), fun() -> take_messages(Socket) end},
+    receive
+        {done, Pid, Messages} -> Messages
+    after ?PATIENCE_MS -> error(stuck)
+    end.
+
+take_messages(Socket) ->
+    receive
+        Message when element(2, Message) =:= Socket; element(1, Message) =:= Socket -> [Message | take_messages(Socket)]
+    after 0 -> []
+    end.
+
+is_of(Socket, Message) ->
+    is_tuple(Message) andalso lists:member(Socket, tuple_to_list(Message)).
+
+-spec give_messages(process(), [term()], world()) -> ok.
+give_messages(P, Messages, #world{processes = Processes}) ->
+    lists:foreach(fun(Message) -> maps:get(P, Processes) ! Message end, Messages).
