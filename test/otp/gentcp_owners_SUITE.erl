@@ -18,6 +18,7 @@
     hand_over_passes_on_the_end/1,
     hand_over_keeps_the_count/1,
     new_owner_hands_on_at_once/1,
+    an_owner_that_traps_exits_gets_none/1,
     owner_killed_while_handing_over/1,
     hand_over_holds_messages_back/1,
     failed_hand_over_gives_messages_back/1,
@@ -182,7 +183,7 @@ hand_over_keeps_the_count(_) ->
 
 %% With the first message, and so before the old owner's controlling_process has returned, or just after.
 new_owner_hands_on_at_once(_) ->
-    [hand_on_at_once() || _ <- lists:seq(1, 100)],
+    [hand_on_at_once() || _ <- lists:seq(1, 30)],
     ok.
 
 hand_on_at_once() ->
@@ -202,6 +203,17 @@ hand_on_at_once() ->
     close([C, S]),
     unlink(Last),
     exit(Last, kill).
+
+an_owner_that_traps_exits_gets_none(_) ->
+    process_flag(trap_exit, true),
+    {C, S} = pair([binary, {active, true}]),
+    ok = gentcp:close(C),
+    ?assertEqual({tcp_closed, S}, next()),
+    {C2, S2} = pair([binary, {active, false}]),
+    ok = gentcp:close(C2),
+    ?assertEqual({error, closed}, gentcp:recv(S2, 0, ?WAIT)),
+    ok = gentcp:close(S2),
+    quiet().
 
 %% Whenever it happens: either the new owner has the socket, and hears of it, or the socket is closed.
 owner_killed_while_handing_over(_) ->

@@ -17,12 +17,17 @@ listen(Port, Options0) ->
     Options = with_defaults(inet_default_listen_options, Options0),
     case getserv(Port) of
         {ok, Number} when ?IS_PORT(Number) ->
-            opened(with_driver(fun() -> gentcp_nif:listen(Number, Options) end));
+            listening(with_driver(fun() -> gentcp_nif:listen(Number, Options) end));
         {ok, _} ->
             exit(badarg);
+        {error, einval} -> % no such service
+            exit(badarg);
         {error, _} = Error ->
-            opened(Error)
+            Error
     end.
+
+listening({error, badarg}) -> exit(badarg);
+listening(Result) -> Result.
 
 %% A connection or a listener that exists already, or a fresh descriptor for options and names. Passive, as on inet.
 -spec fdopen(non_neg_integer(), list()) -> result().
