@@ -137,7 +137,7 @@ static void receive_from_takes_it_after_the_sockets_messages(void **state) {
 
 /* Another process that monitors a socket, and waits for its end; or owns it until it is told to end. */
 static int monitor_and_wait(call *c) {
-    gentcp_message message;
+    gentcp_message message = {0};
     gentcp_ref ref;
     int status = gentcp_monitor(c->socket, &ref);
 

@@ -133,12 +133,12 @@ enum { QUEUED = 1024 * 1024 };
 /* The same with QUEUED zeros in its queue behind them. */
 static inline int connect_queued(const gentcp_option *options, gentcp_socket *out, size_t *full) {
     int peer = connect_full(options, out, full);
-    char *bytes = calloc(1, QUEUED);
+    char *queued = calloc(1, QUEUED);
 
-    assert_non_null(bytes);
+    assert_non_null(queued);
     assert_ok(gentcp_setopts(*out, gentcp_options(GENTCP_HIGH_WATERMARK(2 * QUEUED))));
-    assert_ok(gentcp_send(*out, bytes, QUEUED));
-    free(bytes);
+    assert_ok(gentcp_send(*out, queued, QUEUED));
+    free(queued);
     return peer;
 }
 
@@ -291,12 +291,12 @@ static inline void *call_main(void *arg) {
 }
 
 static inline bool is_asleep(pid_t thread) {
-    char path[64], line[256] = "";
+    char stat[64], line[256] = "";
     const char *state;
     FILE *file;
 
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
-    file = fopen(path, "r");
+    snprintf(stat, sizeof stat, "/proc/self/task/%d/stat", (int)thread);
+    file = fopen(stat, "r");
     if (file == NULL)
         return false;
     state = fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
@@ -325,11 +325,11 @@ static inline int finish(call *c) {
 }
 
 static inline int tell_pid(call *c) {
-    gentcp_pid self;
-    int status = gentcp_self(&self);
+    gentcp_pid own;
+    int status = gentcp_self(&own);
 
     if (status == 0)
-        atomic_store(&c->pid, self.id);
+        atomic_store(&c->pid, own.id);
     return status;
 }
 
