@@ -260,7 +260,10 @@ parts(Step, Inet, Ours) ->
         fun nothing_follows_tcp_closed/3,
         fun send_timeout_close/3,
         fun reset_met_by_what_was_queued/3,
-        fun reset_for_what_was_not_read/3
+        fun reset_for_what_was_not_read/3,
+        fun end_behind_a_part_of_a_packet/3,
+        fun suspended_sender/3,
+        fun nothing_sent_after_a_late_shutdown/3
     ]).
 
 %% inet closes the descriptor, and its owner hears nothing; gentcp's owner gets tcp_closed.
@@ -273,9 +276,29 @@ send_timeout_close({call, P, S, send, _}, #{results := Results, processes := Bef
 send_timeout_close(_, _, _) -> false.
 
 %% inet has sent the news to whoever sent last, who no longer waits for it; on gentcp the next send hears of it.
-reset_met_by_what_was_queued({call, P, _, send, _}, #{results := Inet}, #{results := Ours}) ->
-    Inet =:= [{P, {error, enotconn}}] andalso Ours =:= [{P, {error, closed}}];
+reset_met_by_what_was_queued({call, P, _, Function, _}, #{results := [{P, Inet}]}, #{results := [{P, Ours}]}) when
+    Function =:= send; Function =:= recv
+->
+    lists:sort([Inet, Ours]) =:= [{error, closed}, {error, enotconn}];
 reset_met_by_what_was_queued(_, _, _) -> false.
+
+%% As above, after one's own shutdown.
+end_behind_a_part_of_a_packet({receive_all, P, _, _}, #{results := Inet}, #{results := Ours}) ->
+    case {Inet, Ours} of
+        {[{P, {ok, Shape, Data, {error, timeout}}}], [{P, {ok, Shape, Data, {error, closed}}}]} -> true;
+        _ -> false
+    end;
+end_behind_a_part_of_a_packet(_, _, _) -> false.
+
+%% A second sender waits for inet's port, and not for an answer: when the port is gone, its data is called bad.
+suspended_sender(_, #{results := Inet}, #{results := Ours}) ->
+    Told = fun({P, {error, einval}}) -> {P, {error, closed}}; (Result) -> Result end,
+    length(Inet) > 1 andalso [Told(Result) || Result <- Inet] =:= Ours.
+
+%% inet forgets to forget that a shutdown was still to come.
+nothing_sent_after_a_late_shutdown({call, P, _, send, [<<>>]}, #{results := Inet}, #{results := Ours}) ->
+    Inet =:= [{P, {error, closed}}] andalso Ours =:= [{P, ok}];
+nothing_sent_after_a_late_shutdown(_, _, _) -> false.
 
 %% The kernel makes a reset of an end if there is something that was not read from it; gentcp may have read ahead.
 reset_for_what_was_not_read({Act, S}, #{peers := Inet}, #{peers := Ours}) when
@@ -300,7 +323,9 @@ nothing_follows_tcp_closed(_, #{processes := Inet}, #{processes := Ours}) ->
     ).
 
 %% With show_econnreset inet calls what comes of its own shutdown(write) a reset, contrary to what its source says.
-econnreset_of_its_own({call, P, _, send, _}, #{results := [{P, {error, econnreset}}]}, #{results := Ours}) ->
+econnreset_of_its_own({call, P, _, Function, _}, #{results := [{P, {error, econnreset}}]}, #{results := Ours}) when
+    Function =:= send; Function =:= recv
+->
     Ours =:= [{P, {error, closed}}];
 econnreset_of_its_own({call, _, S, send, _}, #{processes := Inet}, #{processes := Ours}) ->
     lists:any(

@@ -604,7 +604,9 @@ was_put_back(S, #world{put_back = PutBack}) ->
 in_a_packet(S, #world{timed_out = TimedOut} = W) ->
     case kernel(socket(S, W)) of
         no_descriptor -> false;
-        #{active := false} -> lists:member(S, TimedOut);
+        #{active := false, unread := Unread} ->
+            lists:member(S, TimedOut) orelse waits_in(recv, S, W) orelse
+                (Unread =:= 0 andalso not_delivered(S, W) =/= 0);
         _ -> not_delivered(S, W) =/= 0
     end.
 
