@@ -274,6 +274,13 @@ static inline gentcp_option gentcp_option_bytes(int name, int64_t number, int64_
     return option;
 }
 
+static inline gentcp_option gentcp_option_room(int name, void *room, size_t size) {
+    gentcp_option option = gentcp_option_make(name, 0, 0, NULL);
+    option.bytes = room;
+    option.size = size;
+    return option;
+}
+
 /* A list of options, for the calls that take one: gentcp_options(GENTCP_PACKET(4), GENTCP_NODELAY(true)). At least one;
  * no option at all is NULL. The list lives until the end of the enclosing block (in C++: of the full expression). At
  * most GENTCP_OPTIONS_MAX of them. The same option twice: the later one counts. */
@@ -347,7 +354,7 @@ enum { GENTCP_OPTIONS_MAX = 64 };
     gentcp_option_bytes(GENTCP_OPT_RAW, (level), (name), (bytes), (size))
 /* getopts only: room for the text of bind_to_device or netns, which is ended by 0 and cut short if it doesn't fit; size
  * is then its length. */
-#define GENTCP_READ_TEXT(name, room, size) gentcp_option_bytes((name), 0, 0, (room), (size))
+#define GENTCP_READ_TEXT(name, room, size) gentcp_option_room((name), (room), (size))
 /* getopts only: what the packets that came last said: number is their tos, or tclass on IPv6, and extra their ttl on
  * IPv4, as far as GENTCP_RECVTOS, GENTCP_RECVTCLASS and GENTCP_RECVTTL ask for it; else -1. */
 #define GENTCP_PKTOPTIONS GENTCP_OPTION(GENTCP_OPT_PKTOPTIONS, -1)
