@@ -54,7 +54,7 @@ echo "gentcp: a file goes to a server and back, in every mode"
 echo
 echo "  building (a minute the first time) ..."
 mkdir -p build && : >"$log"
-quietly cmake -S . -B build
+quietly cmake -S . -B build -DGENTCP_WERROR="${WERROR:-OFF}"
 quietly cmake --build build -j "$(nproc)" --target examples demo
 quietly make otp
 
