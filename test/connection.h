@@ -325,11 +325,11 @@ static inline int finish(call *c) {
 }
 
 static inline int tell_pid(call *c) {
-    gentcp_pid own;
-    int status = gentcp_self(&own);
+    gentcp_pid this_process;
+    int status = gentcp_self(&this_process);
 
     if (status == 0)
-        atomic_store(&c->pid, own.id);
+        atomic_store(&c->pid, this_process.id);
     return status;
 }
 
