@@ -25,7 +25,7 @@
     until/1
 ]).
 
--define(WAIT, 5000).
+-define(WAIT, 20000).
 -define(LOCAL, {127, 0, 0, 1}).
 
 %% Two ends of a connection, both owned by the caller.
