@@ -91,8 +91,15 @@ await_blocked(Pid) ->
     Waiting = [{status, waiting}, {current_function, {gentcp, await, 3}}],
     until(fun() -> process_info(Pid, [status, current_function]) =:= Waiting end).
 
+%% What has come is counted only once a receive has looked for something: a sleep alone need not look.
 await_messages(Count) ->
-    until(fun() -> process_info(self(), message_queue_len) =:= {message_queue_len, Count} end).
+    until(fun() ->
+        receive
+            no_such_message -> ok
+        after 0 -> ok
+        end,
+        process_info(self(), message_queue_len) =:= {message_queue_len, Count}
+    end).
 
 kill(Pid) ->
     Ref = monitor(process, Pid),
