@@ -7,7 +7,7 @@
 #include "hosts/c/resolve.h"
 #include "hosts/c/wait.h"
 
-/* A socket that isn't anybody's yet: on success of what follows its handle is given out, else it is given up. */
+/* A socket that isn't anybody's yet, until settle. */
 static gt_csocket *open_new(gt_process *self) {
     gt_csocket *socket = gt_csocket_new(self);
 
@@ -27,6 +27,15 @@ static void give_out(gt_csocket *socket, gentcp_socket *out) {
     gt_csocket_drop(socket);
 }
 
+/* Once it is opened its handle is given out; after an error it is given up. */
+static int settle(gt_csocket *socket, int error, gentcp_socket *out) {
+    if (error == 0)
+        give_out(socket, out);
+    else
+        give_up(socket);
+    return error;
+}
+
 static int connect_one(gt_process *self, const gt_address *to, const gt_option_list *options, int64_t deadline,
                        gentcp_socket *out) {
     gt_call call = {.op.kind = GT_OP_CONNECT, .waiter = self};
@@ -36,12 +45,7 @@ static int connect_one(gt_process *self, const gt_address *to, const gt_option_l
     if (socket == NULL)
         return -ENOMEM;
     error = gt_connect(&socket->engine, options->items, options->count, to, &call.op);
-    error = gt_await(socket, &call, error, deadline);
-    if (error == 0)
-        give_out(socket, out);
-    else
-        give_up(socket);
-    return error;
+    return settle(socket, gt_await(socket, &call, error, deadline), out);
 }
 
 /* Errors that say more about this machine than about the host, which is there at another of its addresses. */
@@ -153,11 +157,7 @@ int gentcp_fdopen(int fd, const gentcp_option *options, gentcp_socket *out) {
     if (socket == NULL)
         return -ENOMEM;
     error = gt_fdopen(&socket->engine, fd, AF_UNSPEC, false, list.items, list.count);
-    if (error == 0)
-        give_out(socket, out);
-    else
-        give_up(socket);
-    return error;
+    return settle(socket, error, out);
 }
 
 int gentcp_listen(uint16_t port, const gentcp_option *options, gentcp_socket *out) {
@@ -177,11 +177,7 @@ int gentcp_listen(uint16_t port, const gentcp_option *options, gentcp_socket *ou
         return -ENOMEM;
     at = gt_any_address(list.family, port);
     error = gt_listen(&socket->engine, list.items, list.count, &at);
-    if (error == 0)
-        give_out(socket, out);
-    else
-        give_up(socket);
-    return error;
+    return settle(socket, error, out);
 }
 
 int gentcp_accept(gentcp_socket listener, int64_t timeout_ms, gentcp_socket *out) {

@@ -55,6 +55,17 @@ ERL_NIF_TERM otp_nif_connect(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]
     return result;
 }
 
+/* What listening, or taking a descriptor, answers with that status; drops the caller's reference. */
+static ERL_NIF_TERM opened(ErlNifEnv *env, otp_socket *s, int status) {
+    ERL_NIF_TERM result;
+
+    if (status == 0 && otp_poller_stopped(s->poller))
+        gt_abort(&s->socket);
+    result = status < 0 ? otp_error(env, status) : enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
+    enif_release_resource(s);
+    return result;
+}
+
 /* Does option fd give a descriptor? */
 static bool lends_descriptor(const otp_options *options) {
     bool lends = false;
@@ -68,7 +79,6 @@ static bool lends_descriptor(const otp_options *options) {
 
 ERL_NIF_TERM otp_nif_listen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
     otp_options options;
-    ERL_NIF_TERM result;
     ErlNifPid self;
     gt_address at = {0};
     otp_socket *s;
@@ -95,11 +105,7 @@ ERL_NIF_TERM otp_nif_listen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
     }
     status = gt_listen(&s->socket, options.list, options.count, &at);
     otp_options_free(&options);
-    if (status == 0 && otp_poller_stopped(s->poller))
-        gt_abort(&s->socket);
-    result = status < 0 ? otp_error(env, status) : enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
-    enif_release_resource(s);
-    return result;
+    return opened(env, s, status);
 }
 
 static int family_of(ERL_NIF_TERM atom) {
@@ -112,7 +118,6 @@ static int family_of(ERL_NIF_TERM atom) {
 
 ERL_NIF_TERM otp_nif_fdopen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
     otp_options options;
-    ERL_NIF_TERM result;
     ErlNifPid self;
     otp_socket *s;
     int fd, status;
@@ -130,9 +135,5 @@ ERL_NIF_TERM otp_nif_fdopen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
     }
     status = gt_fdopen(&s->socket, fd, family_of(argv[1]), true, options.list, options.count);
     otp_options_free(&options);
-    if (status == 0 && otp_poller_stopped(s->poller))
-        gt_abort(&s->socket);
-    result = status < 0 ? otp_error(env, status) : enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
-    enif_release_resource(s);
-    return result;
+    return opened(env, s, status);
 }
