@@ -4,6 +4,7 @@
 #ifndef CONNECTION_H
 #define CONNECTION_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
@@ -40,6 +41,18 @@ static inline int end_process(void **state) {
 #define PASSIVE(...)  gentcp_options(GENTCP_ACTIVE(false), __VA_ARGS__)
 #define JUST_PASSIVE  gentcp_options(GENTCP_ACTIVE(false))
 #define assert_ok(it) assert_int_equal((it), 0)
+
+/* How many descriptors are open, the one that counts them included. */
+static inline int descriptors(void) {
+    DIR *all = opendir("/proc/self/fd");
+    int count = 0;
+
+    assert_non_null(all);
+    while (readdir(all) != NULL)
+        count++;
+    closedir(all);
+    return count;
+}
 
 static inline gentcp_socket listen_on_loopback(const gentcp_option *options, uint16_t *port) {
     gentcp_option all[GENTCP_OPTIONS_MAX] = {GENTCP_IP("127.0.0.1")};

@@ -4,22 +4,7 @@
 set -u
 
 build=$(cd "$1" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-
-# check NAME COMMAND...: one line of result; what the command printed only if it failed.
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        echo "ok $name"
-    else
-        echo "not ok $name"
-        sed 's/^/    /' "$work/log"
-        failed=1
-    fi
-}
+. "$(dirname "$0")/check.sh"
 
 # Installed, then moved: nothing may remember where it was.
 installs() { cmake --install "$build" --prefix "$work/first" && mv "$work/first" "$work/prefix"; }

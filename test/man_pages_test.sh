@@ -6,22 +6,7 @@ set -u
 build=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
 man=$build/man
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-
-# check NAME COMMAND...: passes if the command succeeds.
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        echo "ok $name"
-    else
-        echo "not ok $name"
-        sed 's/^/    /' "$work/log"
-        failed=1
-    fi
-}
+. "$(dirname "$0")/check.sh"
 
 # The pages that aren't just links to others.
 pages() { grep -L '^\.so ' "$man"/man3/*.3; }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Thousands of connections, opened and closed in every way, leave neither memory nor a descriptor behind. What is
  * kept for reuse is made in a first, smaller round of the same. */
-#include <dirent.h>
 #include <stddef.h>
 
 #include "test/connection.h"
@@ -45,17 +44,6 @@ static void counting_release(void *memory) {
     blocks--;
     bytes -= (long)block->size;
     free(block);
-}
-
-static int descriptors(void) {
-    DIR *all = opendir("/proc/self/fd");
-    int count = 0;
-
-    assert_non_null(all);
-    while (readdir(all) != NULL)
-        count++;
-    closedir(all);
-    return count;
 }
 
 /* Each round is a process, from its beginning to its end. */

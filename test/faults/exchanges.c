@@ -2,7 +2,6 @@
 #define _GNU_SOURCE /* ppoll */
 #include "test/faults/exchanges.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <semaphore.h>
 
@@ -507,15 +506,4 @@ void make_pattern(void) {
     assert_true(pattern_file >= 0);
     assert_ok(unlink(path));
     assert_int_equal(write(pattern_file, pattern, sizeof pattern), sizeof pattern);
-}
-
-int descriptors(void) {
-    DIR *all = opendir("/proc/self/fd");
-    int count = 0;
-
-    assert_non_null(all);
-    while (readdir(all) != NULL)
-        count++;
-    closedir(all);
-    return count;
 }

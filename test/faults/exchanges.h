@@ -40,7 +40,4 @@ void end_pair(run *r);
 /* The next message; what it says of an end, as a status. size: NULL, or how much of the pattern has come. */
 int take_message(side *from, enum gentcp_message_kind kind, size_t *size, int64_t timeout);
 
-/* How many descriptors are open. */
-int descriptors(void);
-
 #endif
