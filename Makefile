@@ -87,7 +87,7 @@ check-sanitizers: check-asan check-tsan
 check-asan:
 	@tools/deps test
 	$(configure) -B build/asan -DCMAKE_BUILD_TYPE=Debug -DGENTCP_SANITIZE=address,undefined -DGENTCP_EXAMPLES=OFF \
-	    -DCMAKE_C_FLAGS=--coverage -DCMAKE_OBJCOPY=
+	    '-DCMAKE_C_FLAGS=--coverage -fprofile-update=atomic' -DCMAKE_OBJCOPY=
 	$(build) build/asan -j $(JOBS)
 	find build/asan -name '*.gcda' -delete
 	GENTCP_TEST_SCALE=$(SCALE) GENTCP_TEST_TIMEOUT=300 test/run build/asan c
@@ -113,11 +113,13 @@ valgrind: build
 	    GENTCP_TEST_SCALE=2 GENTCP_TEST_TIMEOUT=300 test/run build c
 
 # Lines of the C side that its own tests run; less than 95 % of the engine, or of all, is an error. The comparison with
-# erlang:decode_packet/3 is what tests the framing.
+# erlang:decode_packet/3 is what tests the framing. A program may end while a thread of its looks up a name: what that
+# thread began and didn't end makes gcov count some branch below zero, which gcovr takes for an error in the file.
 coverage: check-asan
 	@tools/deps coverage
 	test/decode_packet_test.sh build/asan
-	gcovr --root . --filter sys/ --filter pollers/ --filter engine/ --filter hosts/c/ --json build/asan/coverage.json \
+	gcovr --root . --gcov-ignore-parse-errors --filter sys/ --filter pollers/ --filter engine/ --filter hosts/c/ \
+	    --json build/asan/coverage.json \
 	    build/asan/CMakeFiles/gentcp_*.dir build/asan/CMakeFiles/fuzz_engine.dir
 	gcovr --root . --add-tracefile build/asan/coverage.json --fail-under-line 95
 	gcovr --root . --add-tracefile build/asan/coverage.json --filter engine/ --fail-under-line 95 -o build/asan/engine.txt
