@@ -38,17 +38,19 @@ set(host_c_sources
     hosts/c/table.c
     hosts/c/transfer.c
     hosts/c/wait.c)
+# Terms of options and addresses, for every VM that has the functions of erl_nif.h.
+set(host_erlang_sources
+    hosts/erlang/addresses.c
+    hosts/erlang/http.c
+    hosts/erlang/terms.c)
 set(host_otp_sources
-    hosts/otp/addresses.c
     hosts/otp/data.c
     hosts/otp/driver.c
     hosts/otp/host.c
-    hosts/otp/http.c
     hosts/otp/inspect.c
     hosts/otp/monitor.c
     hosts/otp/nif.c
-    hosts/otp/open.c
-    hosts/otp/terms.c)
+    hosts/otp/open.c)
 set(examples_programs chat_server echo_server first http_server rpc_client rpc_server)
 set(demo_programs exchange_client exchange_server)
 set(echo_programs client epoll_server gentcp_server)
@@ -64,4 +66,5 @@ endfunction()
 
 gentcp_all_listed(engine_sources sys/*.c pollers/*.c engine/*.c)
 gentcp_all_listed(host_c_sources hosts/c/*.c)
+gentcp_all_listed(host_erlang_sources hosts/erlang/*.c)
 gentcp_all_listed(host_otp_sources hosts/otp/*.c)

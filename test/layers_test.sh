@@ -29,5 +29,6 @@ may sys 'sys/.*'
 may pollers 'pollers/.*' 'sys/.*'
 may engine 'engine/.*' 'pollers/poller.h' 'sys/.*'
 may hosts/c 'hosts/c/.*' 'engine/.*' 'pollers/poller.h' 'sys/.*' gentcp.h
-may hosts/otp 'hosts/otp/.*' 'engine/.*' 'pollers/poller.h' 'sys/.*'
+may hosts/erlang 'hosts/erlang/.*' 'engine/.*' 'sys/.*'
+may hosts/otp 'hosts/otp/.*' 'hosts/erlang/terms.h' 'engine/.*' 'pollers/poller.h' 'sys/.*'
 exit $failed

@@ -195,6 +195,10 @@ int otp_pass_on(otp_socket *s, ErlNifEnv *env, const ErlNifPid *from, const ErlN
 
 /* ---- sockets ---- */
 
+ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket) {
+    return enif_make_tuple3(env, otp_atom.inet_tag, otp_atom.module, enif_make_resource(env, socket));
+}
+
 static otp_socket *new_socket(otp_poller *poller) {
     otp_socket *s = enif_alloc_resource(otp_socket_type, sizeof *s);
 

@@ -2,7 +2,7 @@
 /* Erlang's terms of addresses, and of the names of files, which may be addresses. */
 #include <string.h>
 
-#include "hosts/otp/otp.h"
+#include "hosts/erlang/terms.h"
 
 enum { NAME_DEPTH_MAX = 100 }; /* a name of lists nested deeper than this is a mistake */
 

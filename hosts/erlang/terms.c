@@ -3,7 +3,7 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "hosts/otp/otp.h"
+#include "hosts/erlang/terms.h"
 
 enum {
     OPTIONS_MAX = 1000,       /* a list longer than this is a mistake, */
@@ -90,10 +90,6 @@ ERL_NIF_TERM otp_error(ErlNifEnv *env, int error) {
 
 ERL_NIF_TERM otp_timeout_term(ErlNifEnv *env, int64_t timeout) {
     return timeout == GT_INFINITY ? otp_atom.infinity : enif_make_int64(env, timeout);
-}
-
-ERL_NIF_TERM otp_socket_term(ErlNifEnv *env, otp_socket *socket) {
-    return enif_make_tuple3(env, otp_atom.inet_tag, otp_atom.module, enif_make_resource(env, socket));
 }
 
 /* ---- options ---- */

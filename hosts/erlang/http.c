@@ -2,7 +2,7 @@
 /* Lines of http as terms: those of erlang:decode_packet/3. Methods and fields that it has atoms for are atoms. */
 #include <string.h>
 
-#include "hosts/otp/otp.h"
+#include "hosts/erlang/terms.h"
 
 enum { METHODS_MAX = 16, FIELDS_MAX = 64 };
 
