@@ -3,13 +3,14 @@
 %% called is in a file, which is all that is left if the node crashes or hangs.
 -module(any_term).
 
--export([calls/1, run/2]).
+-export([calls/1, run/2, compare/1]).
 
 -import(proper_types, [any/0, atom/0, binary/0, bitstring/0, elements/1, frequency/1, integer/0, list/1,
                        oneof/1]).
 
 -define(LOCAL, {127, 0, 0, 1}).
 -define(PATIENCE_MS, 10000).
+-define(OPTIONS_MAX, 1000).
 
 -type call() :: {State :: atom(), module(), atom(), [term()]}.
 
@@ -88,7 +89,101 @@ fitting({error, notsup}) -> false;
 fitting({error, system_limit}) -> false;
 fitting({Class, _}) -> Class =:= error orelse Class =:= exit.
 
+%% ---- the same call of gen_tcp or inet ----
+
+%% Answers how many calls were compared, and those of which one was refused, with an error or an exception, and the
+%% other not. A few of each function at a time: there are descriptors for them.
+-spec compare(pos_integer()) -> {non_neg_integer(), [{call(), term(), term()}]}.
+compare(Times) ->
+    inet_db:set_lookup([file]),
+    %% inet logs what it can't send.
+    ok = logger:set_primary_config(level, none),
+    Rounds = [[compared(Call) || _ <- lists:seq(1, 4), Call <- otp_calls()] || _ <- lists:seq(1, Times, 4)],
+    {length(lists:append(Rounds)), lists:append([differences(Round) || Round <- Rounds])}.
+
+otp_calls() ->
+    {module, gentcp} = code:ensure_loaded(gentcp),
+    [
+        {Module, Function, Arity}
+     || Module <- [gen_tcp, inet],
+        {module, _} <- [code:ensure_loaded(Module)],
+        {Function, Arity} <- Module:module_info(exports),
+        erlang:function_exported(gentcp, Function, Arity),
+        %% Of all sockets, and not of one; of the names of this host.
+        not lists:member(Function, [module_info, fdopen, i, info, getserv, getaddrs, socket_to_list])
+    ].
+
+compared({Module, Function, Arity}) ->
+    State = pick(elements([passive, active, listening, ended, closed, none])),
+    {State, Module, Function, [argument(Module, Nth, {its, own, socket}) || Nth <- lists:seq(1, Arity)]}.
+
+differences(Calls) ->
+    Started = [{Call, start(gen_tcp, Call), start(gentcp, Call)} || Call <- Calls],
+    Outcomes = outcomes(#{}),
+    _ = [exit(Pid, kill) || {_, Otp, Ours} <- Started, Pid <- [Otp, Ours], not is_map_key(Pid, Outcomes)],
+    [
+        {Call, Otp, Ours}
+     || {{_, _, Function, Arguments} = Call, OtpPid, OursPid} <- Started,
+        Otp <- [maps:get(OtpPid, Outcomes, waits)],
+        Ours <- [maps:get(OursPid, Outcomes, waits)],
+        is_refused(Otp) =/= is_refused(Ours),
+        not is_on_purpose(Function, Arguments)
+    ].
+
+start(Opener, {State, Module, Function, Arguments}) ->
+    Called = case Opener of gentcp -> gentcp; gen_tcp -> Module end,
+    {Pid, _} = spawn_monitor(fun() ->
+        Socket = socket_of(Opener, State),
+        Own = [case Argument of {its, own, socket} -> Socket; _ -> Argument end || Argument <- Arguments],
+        exit(try {returned, apply(Called, Function, Own)} catch Class:Reason -> {Class, Reason} end)
+    end),
+    Pid.
+
+%% Once nothing comes any more, the others wait for what won't come.
+outcomes(Outcomes) ->
+    receive
+        {'DOWN', _, process, Pid, Outcome} -> outcomes(Outcomes#{Pid => Outcome})
+    after 1000 -> Outcomes
+    end.
+
+is_refused(waits) -> false;
+is_refused({returned, {error, _}}) -> true;
+is_refused({returned, _}) -> false;
+is_refused({error, _}) -> true;
+is_refused({exit, _}) -> true.
+
+%% inet takes a bitstring, of which it leaves out the last bits; any number of options; and 32 bits of a timeout.
+is_on_purpose(unrecv, [_, Data]) -> is_bitstring(Data) andalso not is_binary(Data);
+is_on_purpose(setopts, [_, Options]) when length(Options) > ?OPTIONS_MAX -> true;
+is_on_purpose(accept, [_, Timeout]) when is_integer(Timeout), Timeout > 16#ffffffff -> true;
+is_on_purpose(recv, [_, _, Timeout]) when is_integer(Timeout), Timeout > 16#ffffffff -> true;
+is_on_purpose(_, _) -> false.
+
 %% ---- sockets ----
+
+socket_of(gentcp, State) -> socket_in(State);
+socket_of(gen_tcp, none) -> none;
+socket_of(gen_tcp, listening) ->
+    {ok, L} = gen_tcp:listen(0, [{ip, ?LOCAL}]),
+    L;
+socket_of(gen_tcp, State) ->
+    {ok, L} = gen_tcp:listen(0, [{ip, ?LOCAL}, {active, false}]),
+    {ok, Port} = inet:port(L),
+    {ok, Socket} = gen_tcp:connect(?LOCAL, Port, [{active, false}]),
+    {ok, Peer} = gen_tcp:accept(L),
+    case State of
+        passive ->
+            ok;
+        active ->
+            ok = inet:setopts(Socket, [{active, true}]),
+            ok = gen_tcp:send(Peer, "data");
+        ended ->
+            ok = gen_tcp:close(Peer),
+            {error, closed} = gen_tcp:recv(Socket, 0);
+        closed ->
+            ok = gen_tcp:close(Socket)
+    end,
+    Socket.
 
 states() ->
     [connecting, passive, active, listening, ended, closed, paused, driver_gone, none].

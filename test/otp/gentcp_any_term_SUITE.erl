@@ -6,7 +6,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, suite/0]).
--export([any_term_as_any_argument/1, a_crash_says_what_was_called/1]).
+-export([any_term_as_any_argument/1, a_crash_says_what_was_called/1, what_gen_tcp_refuses_is_refused/1]).
 
 -define(TIMES, 40).             % each function
 -define(PATIENCE_MS, 120000).   % for all of it: far more than it takes
@@ -15,7 +15,7 @@ suite() ->
     [{timetrap, {minutes, 5}}].
 
 all() ->
-    [any_term_as_any_argument, a_crash_says_what_was_called].
+    [any_term_as_any_argument, a_crash_says_what_was_called, what_gen_tcp_refuses_is_refused].
 
 any_term_as_any_argument(Config) ->
     {Calls, Odd} = on_a_node(Config, any_term, run, [trace(Config), ?TIMES]),
@@ -28,6 +28,13 @@ a_crash_says_what_was_called(Config) ->
     ?assertMatch(
         {lost, <<"{passive,gentcp,send,[1]}">>, _}, catch on_a_node(Config, erlang, halt, [1])
     ).
+
+%% And what it takes is taken.
+what_gen_tcp_refuses_is_refused(Config) ->
+    {Calls, Differences} = on_a_node(Config, any_term, compare, [?TIMES div 2]),
+    ct:pal("~b calls", [Calls]),
+    ?assert(Calls > 400),
+    ?assertEqual([], Differences).
 
 trace(Config) ->
     filename:join(proplists:get_value(priv_dir, Config), "called").
