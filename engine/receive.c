@@ -10,7 +10,9 @@ enum {
     RECV_MAX = 64 * 1024 * 1024, /* longer requests are enomem, as TCP_MAX_PACKET_SIZE of OTP's inet_drv has it */
     TURN_BYTES = 64 * 1024,      /* read in one turn of one socket, so that a flood starves no other */
     DIRECT_BYTES = 16 * 1024,    /* from this size on, a buffer of its own costs less than a copy */
-    FIRST_BUFFER = 64 * 1024,    /* what a buffer starts with, whatever a header promises */
+    /* What a buffer starts with, whatever a header promises. A little more than 64 KiB, in which so much is often sent:
+     * a read that leaves room tells that nothing is left, and spares the one that would say EAGAIN. */
+    FIRST_BUFFER = 65 * 1024,
 };
 
 void gt_drop_input(gt_socket *s) {
@@ -224,7 +226,8 @@ static void serve_input(gt_socket *s, size_t *missing) {
 /* How much to ask for. Beyond what is missing only where a system call less is worth the copy; without a length, all
  * that comes is handed out, so there is no beyond. */
 static size_t read_size(const gt_socket *s, size_t missing) {
-    size_t ahead = s->settings.buffer_set ? s->settings.buffer : (size_t)1 << s->read_shift;
+    size_t adapted = s->read_shift < GT_READ_SHIFT_MAX ? (size_t)1 << s->read_shift : FIRST_BUFFER;
+    size_t ahead = s->settings.buffer_set ? s->settings.buffer : adapted;
 
     if (missing >= DIRECT_BYTES)
         return missing;
@@ -263,6 +266,8 @@ static bool make_room(gt_socket *s, size_t size) {
 
 /* What a read has told about the next one. */
 static void learn(gt_socket *s, size_t asked, size_t came) {
+    if (came >= DIRECT_BYTES)
+        gt_poller_spent(&s->watch, came);
     if (came < asked && !s->hung_up)
         s->drained = true;
     if (came >= (size_t)1 << s->read_shift && s->read_shift < GT_READ_SHIFT_MAX)

@@ -35,6 +35,8 @@ struct gt_poller {
     int wake_fd;  /* an eventfd */
     gt_lock lock; /* guards all that follows, and the lists that watches and deadlines stand on */
     uint8_t phase;
+    int batch;          /* how many watches the next run reports at most: see RUN_BYTES */
+    size_t spent;       /* bytes that the present run has read: gt_poller_spent. Atomic */
     bool events_turn;   /* whose the larger half of a run is when both events and turns are there */
     gt_watch turns;     /* circular, as all lists but dead: who asked for a turn, in order */
     gt_watch turns_now; /* those that get theirs in the present run */

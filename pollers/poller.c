@@ -12,6 +12,11 @@
 /* A run that sleeps is woken when more than so many watches wait for its end to be forgotten. */
 enum { DEAD_MAX = 64 };
 
+/* A run that has read more than this reports fewer watches the next time. It is what stays in a core's own cache (of
+ * 256 KiB to 2 MiB, mostly) beside what else is there: runs that read from all of 50 connections, which echo 64 KiB
+ * each, took a quarter more CPU on OTP, and twice as much in C. */
+enum { RUN_BYTES = 256 * 1024 };
+
 static void watches_init(gt_watch *list) {
     list->next = list;
     list->previous = list;
@@ -115,6 +120,7 @@ int gt_poller_open(gt_poller **out, const gt_backend *backend, const gt_poller_u
     poller->backend = backend;
     poller->user = user;
     poller->phase = GT_PHASE_IDLE;
+    poller->batch = GT_BATCH;
     poller->sleeps_until = GT_NOBODY;
     watches_init(&poller->turns);
     watches_init(&poller->turns_now);
@@ -211,6 +217,10 @@ void gt_poller_again(gt_watch *watch) {
             reschedule(poller);
     }
     gt_lock_drop(&poller->lock);
+}
+
+void gt_poller_spent(gt_watch *watch, size_t bytes) {
+    (void)__atomic_fetch_add(&watch->poller->spent, bytes, __ATOMIC_RELAXED);
 }
 
 void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at) {
@@ -311,6 +321,17 @@ static int report_turns(gt_poller *poller, int most) {
     return count;
 }
 
+/* So many watches as would have read RUN_BYTES, if all read as those of this run have. */
+static int next_batch(gt_poller *poller, int reported) {
+    size_t spent = __atomic_exchange_n(&poller->spent, 0, __ATOMIC_RELAXED);
+    size_t batch;
+
+    if (spent == 0)
+        return GT_BATCH;
+    batch = (size_t)RUN_BYTES * (size_t)reported / spent;
+    return batch < 1 ? 1 : batch > GT_BATCH ? GT_BATCH : (int)batch;
+}
+
 static void forget(const gt_poller_user *user, gt_watch *dead) {
     while (dead != NULL) {
         gt_watch *next = dead->next;
@@ -321,8 +342,10 @@ static void forget(const gt_poller_user *user, gt_watch *dead) {
 
 int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
     gt_event events[GT_BATCH];
-    int most = max_events < 1 ? 1 : max_events > GT_BATCH ? GT_BATCH : max_events;
+    int most = max_events < 1 ? 1 : max_events;
     gt_lock_take(&poller->lock);
+    if (most > poller->batch)
+        most = poller->batch;
 
     /* When there are turns, events get about half of the run, and turns all that is left: neither can keep the
      * other from being served, even if only one thing is done a run. */
@@ -342,6 +365,7 @@ int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
     if (found > 0)
         reported += report_events(poller, events, found);
     reported += report_turns(poller, most - found);
+    poller->batch = next_batch(poller, reported);
 
     poller->phase = GT_PHASE_IDLE;
     if (poller->backend->schedule != NULL)

@@ -6,7 +6,7 @@
 
 enum {
     TURN = 64 * 1024,  /* what a flooding socket is read in one turn, before the others get theirs */
-    READ = 64 * 1024,  /* and the last read of a turn may go so much beyond */
+    READ = 65 * 1024,  /* and the last read of a turn may go so much beyond */
     BLOCK = 64 * 1024, /* written at once by those who flood */
 };
 

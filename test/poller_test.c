@@ -167,6 +167,39 @@ static void a_run_reports_at_most_max_events_and_the_next_the_others(void **stat
     close_poller(poller);
 }
 
+static void spend_much(end *ready, int readiness) {
+    (void)readiness;
+    gt_poller_spent(&ready->watch, (size_t)64 * 1024);
+}
+
+static void runs_that_read_much_report_fewer_until_they_read_little_again(void **state) {
+    (void)state;
+    enum { ENDS = 12, FEW = 4 }; /* 256 KiB a run */
+    int forgotten = 0;
+    end *ends[ENDS];
+    gt_poller *poller = open_poller();
+    for (int i = 0; i < ENDS; i++) {
+        ends[i] = open_end(poller, &forgotten);
+        ends[i]->on_ready = spend_much;
+    }
+    for (int i = 0; i < ENDS; i++)
+        gt_poller_again(&ends[i]->watch);
+    assert_int_equal(gt_poller_run(poller, 0, 100), ENDS); /* nothing was known of them yet */
+    for (int i = 0; i < ENDS; i++)
+        gt_poller_again(&ends[i]->watch);
+    for (int run = 0; run < ENDS / FEW; run++)
+        assert_int_equal(gt_poller_run(poller, 0, 100), FEW);
+    for (int i = 0; i < ENDS; i++) {
+        ends[i]->on_ready = NULL;
+        gt_poller_again(&ends[i]->watch);
+    }
+    assert_int_equal(gt_poller_run(poller, 0, 100), FEW);
+    assert_int_equal(gt_poller_run(poller, 0, 100), ENDS - FEW);
+    for (int i = 0; i < ENDS; i++)
+        close_end(ends[i]);
+    close_poller(poller);
+}
+
 static void a_max_events_out_of_range_is_brought_into_it(void **state) {
     (void)state;
     int forgotten = 0;
@@ -406,6 +439,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_broken_connection_is_reported_as_everything),
         cmocka_unit_test(a_hangup_does_not_make_it_spin),
         cmocka_unit_test(a_run_reports_at_most_max_events_and_the_next_the_others),
+        cmocka_unit_test(runs_that_read_much_report_fewer_until_they_read_little_again),
         cmocka_unit_test(a_max_events_out_of_range_is_brought_into_it),
         cmocka_unit_test(one_event_a_run_serves_all_who_are_ready_all_the_time),
         cmocka_unit_test(turns_come_in_the_order_in_which_they_were_asked_for),
