@@ -1,11 +1,11 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The OTP host, run as a program would use it: every mode, opening, receiving.
+%% The OTP host, run as a program would use it: every mode, and opening.
 -module(gentcp_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").
 
 -import(gentcp_sockets, [
-    pair/1, pair/2, close/1, spawn_echo/2, exchange/2, done/2, spawn_recv/1, await_blocked/1, kill/1, next/0, quiet/0
+    pair/1, pair/2, close/1, spawn_echo/2, exchange/2, done/2, await_blocked/1, next/0, quiet/0
 ]).
 
 -export([all/0, suite/0]).
@@ -21,16 +21,7 @@
     large_data_in_every_shape/1,
     gen_tcp_and_inet_take_the_sockets/1,
     gen_tcp_opens_with_tcp_module/1,
-    recv_timeout_keeps_bytes/1,
-    recv_of_a_wrong_length_is_a_function_clause/1,
-    second_recv_is_ealready/1,
-    recv_replaces_that_of_a_dead_caller/1,
-    recv_on_an_active_socket_is_einval/1,
-    setopts_active_ends_a_waiting_recv/1,
-    unrecv_is_read_again/1,
-    accepts_are_served_in_order/1,
     accept_times_out/1,
-    accept_of_a_dead_caller_loses_no_connection/1,
     connect_timeout_0_is_timeout/1,
     connect_fails_with_the_reason/1,
     connect_resolves_names/1
@@ -208,108 +199,7 @@ gen_tcp_opens_with_tcp_module(_) ->
     ?assertExit(badarg, gen_tcp:connect("localhost", Port, [Via, {nodelay, 3}], ?WAIT)),
     close([C, S, L]).
 
-%% ---- receiving ----
-
-recv_timeout_keeps_bytes(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    ok = gentcp:send(C, "12345"),
-    ?assertEqual({error, timeout}, gentcp:recv(S, 10, 50)),
-    ?assertEqual({error, timeout}, gentcp:recv(S, 10, 0)),
-    ok = gentcp:send(C, "67890"),
-    ?assertEqual({ok, <<"1234567890">>}, gentcp:recv(S, 10, ?WAIT)),
-    ?assertEqual({error, enomem}, gentcp:recv(S, 1 bsl 50, 0)),
-    ?assertEqual({error, enomem}, gentcp:recv(S, 1 bsl 90, 0)),
-    close([C, S]),
-    quiet().
-
-recv_of_a_wrong_length_is_a_function_clause(_) ->
-    {C, S} = pair([]),
-    ?assertError(function_clause, gentcp:recv(S, -1)),
-    ?assertError(function_clause, gentcp:recv(S, foo)),
-    ?assertError(function_clause, gentcp:recv(S, 0, foo)),
-    ?assertError(function_clause, gentcp:shutdown(S, foo)),
-    ?assertError(function_clause, gentcp:controlling_process(S, foo)),
-    close([C, S]).
-
-second_recv_is_ealready(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    First = spawn_recv(S),
-    await_blocked(First),
-    ?assertEqual({error, ealready}, gentcp:recv(S, 0, ?WAIT)),
-    ok = gentcp:send(C, "x"),
-    ?assertEqual({First, {ok, <<"x">>}}, next()),
-    close([C, S]).
-
-recv_replaces_that_of_a_dead_caller(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    First = spawn_recv(S),
-    await_blocked(First),
-    kill(First),
-    Second = spawn_recv(S),
-    await_blocked(Second),
-    ok = gentcp:send(C, "x"),
-    ?assertEqual({Second, {ok, <<"x">>}}, next()),
-    Third = spawn_recv(S),
-    await_blocked(Third),
-    kill(Third),
-    ok = gentcp:send(C, "kept"),
-    ?assertEqual({ok, <<"kept">>}, gentcp:recv(S, 4, ?WAIT)),
-    close([C, S]).
-
-recv_on_an_active_socket_is_einval(_) ->
-    {C, S} = pair([]),
-    ok = gentcp:setopts(S, [{active, true}]),
-    ?assertEqual({error, einval}, gentcp:recv(S, 0, 0)),
-    close([C, S]).
-
-setopts_active_ends_a_waiting_recv(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    Waiting = spawn_recv(S),
-    await_blocked(Waiting),
-    ok = gentcp:setopts(S, [{active, true}]),
-    ?assertEqual({Waiting, {error, einval}}, next()),
-    ok = gentcp:send(C, "x"),
-    ?assertEqual({tcp, S, <<"x">>}, next()),
-    close([C, S]).
-
-unrecv_is_read_again(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    ok = gentcp:send(C, "world"),
-    {ok, <<"wor">>} = gentcp:recv(S, 3, ?WAIT),
-    ok = gentcp:unrecv(S, ["hello ", <<"wor">>]),
-    ?assertEqual({ok, <<"hello world">>}, gentcp:recv(S, 11, ?WAIT)),
-    ?assertEqual({error, einval}, gentcp:unrecv(S, foo)),
-    close([C, S]).
-
 %% ---- opening ----
-
-accepts_are_served_in_order(_) ->
-    {ok, L} = gentcp:listen(0, [binary, {active, false}]),
-    {ok, Port} = gentcp:port(L),
-    Self = self(),
-    Waiting = [
-        begin
-            Pid = spawn_link(fun() ->
-                {ok, S} = gentcp:accept(L, ?WAIT),
-                ok = gentcp:send(S, integer_to_list(I)),
-                Self ! {served, I},
-                receive stop -> ok end
-            end),
-            await_blocked(Pid),
-            Pid
-        end
-     || I <- lists:seq(1, 5)
-    ],
-    [
-        begin
-            {ok, C} = gentcp:connect(?LOCAL, Port, [{active, false}]),
-            ?assertEqual({served, I}, next()),
-            ?assertEqual({ok, integer_to_list(I)}, gentcp:recv(C, 0, ?WAIT))
-        end
-     || I <- lists:seq(1, 5)
-    ],
-    [Pid ! stop || Pid <- Waiting],
-    close([L]).
 
 accept_times_out(_) ->
     {ok, L} = gentcp:listen(0, []),
@@ -319,18 +209,6 @@ accept_times_out(_) ->
     await_blocked(Pid),
     close([L]),
     ?assertEqual({'DOWN', Ref, process, Pid, {error, closed}}, next()).
-
-accept_of_a_dead_caller_loses_no_connection(_) ->
-    {ok, L} = gentcp:listen(0, [binary, {active, false}]),
-    {ok, Port} = gentcp:port(L),
-    Waiting = spawn(fun() -> gentcp:accept(L) end),
-    await_blocked(Waiting),
-    kill(Waiting),
-    {ok, C} = gentcp:connect(?LOCAL, Port, [binary, {active, false}]),
-    ok = gentcp:send(C, "x"),
-    {ok, S} = gentcp:accept(L, ?WAIT),
-    ?assertEqual({ok, <<"x">>}, gentcp:recv(S, 1, ?WAIT)),
-    close([C, S, L]).
 
 connect_timeout_0_is_timeout(_) ->
     {ok, L} = gentcp:listen(0, []),

@@ -12,13 +12,8 @@
 -export([
     owner_death_closes/1,
     owner_death_flushes/1,
-    only_the_owner_hands_over/1,
-    dead_new_owner_is_badarg/1,
     hand_over_under_traffic/1,
-    hand_over_passes_on_the_end/1,
-    hand_over_keeps_the_count/1,
     new_owner_hands_on_at_once/1,
-    an_owner_that_traps_exits_gets_none/1,
     owner_killed_while_handing_over/1,
     hand_over_holds_messages_back/1,
     failed_hand_over_gives_messages_back/1,
@@ -68,34 +63,6 @@ owner_death_flushes(_) ->
     ?assertEqual(erlang:md5(Data), erlang:md5(Received)),
     ?assertEqual({error, closed}, gentcp:recv(S, 0, ?WAIT)),
     close([S]).
-
-only_the_owner_hands_over(_) ->
-    {C, S} = pair([]),
-    Self = self(),
-    Other = spawn_link(fun() ->
-        Self ! gentcp:controlling_process(C, self()),
-        Self ! gentcp:controlling_process(C, Self),
-        receive stop -> ok end
-    end),
-    ?assertEqual({error, not_owner}, next()),
-    ?assertEqual(ok, next()),
-    ?assertEqual(ok, gentcp:controlling_process(C, Other)),
-    ?assertEqual({error, not_owner}, gentcp:controlling_process(C, Self)),
-    ?assertEqual(ok, gentcp:controlling_process(C, Other)),
-    Other ! stop,
-    ?assertEqual({error, closed}, gentcp:recv(S, 0, ?WAIT)),
-    close([S]).
-
-dead_new_owner_is_badarg(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    {Dead, Ref} = spawn_monitor(fun() -> ok end),
-    ?assertMatch({'DOWN', Ref, process, Dead, _}, next()),
-    ok = gentcp:setopts(S, [{active, 7}]),
-    ?assertEqual({error, badarg}, gentcp:controlling_process(S, Dead)),
-    ?assertEqual({ok, [{active, 7}]}, gentcp:getopts(S, [active])),
-    ok = gentcp:send(C, "x"),
-    ?assertEqual({tcp, S, <<"x">>}, next()),
-    close([C, S]).
 
 %% A chain of owners: each takes what it gets for a while and hands on; together they got every number once, in order.
 hand_over_under_traffic(_) ->
@@ -151,36 +118,6 @@ own(S, Active, Number, From, Quota, Next, Report) ->
     after 10000 -> Report ! {owner, self(), {missing, Number, gentcp:getopts(S, [active])}}
     end.
 
-hand_over_passes_on_the_end(_) ->
-    {C, S} = pair([binary, {active, false}, {packet, 4}]),
-    Self = self(),
-    Owner = spawn_link(fun() -> forward_all(Self) end),
-    ok = gentcp:setopts(S, [{active, 2}]),
-    [ok = gentcp:send(C, [I]) || I <- [1, 2, 3]],
-    await_messages(3),
-    ok = gentcp:controlling_process(S, Owner),
-    ?assertEqual(
-        [{Owner, {tcp, S, <<1>>}}, {Owner, {tcp, S, <<2>>}}, {Owner, {tcp_passive, S}}],
-        [next(), next(), next()]
-    ),
-    close([C]),
-    ?assertEqual({ok, <<3>>}, gentcp:recv(S, 0, ?WAIT)),
-    ok = gentcp:setopts(S, [{active, true}]),
-    ?assertEqual({Owner, {tcp_closed, S}}, next()),
-    quiet().
-
-hand_over_keeps_the_count(_) ->
-    {C, S} = pair([binary, {active, false}, {packet, 4}]),
-    Self = self(),
-    Owner = spawn_link(fun() -> forward_all(Self) end),
-    ok = gentcp:setopts(S, [{active, 3}]),
-    ok = gentcp:send(C, "a"),
-    await_messages(1),
-    ok = gentcp:controlling_process(S, Owner),
-    ?assertEqual({Owner, {tcp, S, <<"a">>}}, next()),
-    ?assertEqual({ok, [{active, 2}]}, gentcp:getopts(S, [active])),
-    close([C, S]).
-
 %% With the first message, and so before the old owner's controlling_process has returned, or just after.
 new_owner_hands_on_at_once(_) ->
     [hand_on_at_once() || _ <- lists:seq(1, 30)],
@@ -203,17 +140,6 @@ hand_on_at_once() ->
     close([C, S]),
     unlink(Last),
     exit(Last, kill).
-
-an_owner_that_traps_exits_gets_none(_) ->
-    process_flag(trap_exit, true),
-    {C, S} = pair([binary, {active, true}]),
-    ok = gentcp:close(C),
-    ?assertEqual({tcp_closed, S}, next()),
-    {C2, S2} = pair([binary, {active, false}]),
-    ok = gentcp:close(C2),
-    ?assertEqual({error, closed}, gentcp:recv(S2, 0, ?WAIT)),
-    ok = gentcp:close(S2),
-    quiet().
 
 %% Whenever it happens: either the new owner has the socket, and hears of it, or the socket is closed.
 owner_killed_while_handing_over(_) ->
