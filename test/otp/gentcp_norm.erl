@@ -1,6 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 %% The same case on inet of OTP, which is the norm, and on gentcp: a suite's groups, and sockets whose peer is plain.
-%% A module Side is gen_tcp or gentcp; P is always the peer, a passive socket of inet for raw binaries.
+%% A module Side is gen_tcp or gentcp; P is always the peer, a passive socket of inet for raw binaries, which can still
+%% send when it has read the end.
 -module(gentcp_norm).
 
 -include_lib("stdlib/include/assert.hrl").
@@ -32,6 +33,7 @@
 
 -define(WAIT, 30000).
 -define(LOCAL, {127, 0, 0, 1}).
+-define(PEER, [binary, {active, false}, {nodelay, true}, {exit_on_close, false}]).
 -define(QUICKACK(Value), {raw, 6, 12, <<Value:32/native>>}).
 -define(TCP_INFO, {raw, 6, 11, 28}).
 
@@ -51,7 +53,7 @@ pair(Side, Options) ->
     connected(Side, Options, []).
 
 connected(Side, Options, OptionsOfPeer) ->
-    {ok, L} = gen_tcp:listen(0, [binary, {active, false}, {ip, ?LOCAL}, {nodelay, true} | OptionsOfPeer]),
+    {ok, L} = gen_tcp:listen(0, [{ip, ?LOCAL} | ?PEER ++ OptionsOfPeer]),
     {ok, Port} = inet:port(L),
     {ok, S} = Side:connect(?LOCAL, Port, with_defaults(Options), ?WAIT),
     {ok, P} = gen_tcp:accept(L, ?WAIT),
@@ -66,7 +68,7 @@ with_defaults(Options) ->
 accepted(Side, Options) ->
     {ok, L} = Side:listen(0, [{ip, ?LOCAL} | with_defaults(Options)]),
     {ok, Port} = inet:port(L),
-    {ok, P} = gen_tcp:connect(?LOCAL, Port, [binary, {active, false}, {nodelay, true}], ?WAIT),
+    {ok, P} = gen_tcp:connect(?LOCAL, Port, ?PEER, ?WAIT),
     {ok, S} = Side:accept(L, ?WAIT),
     {L, S, P}.
 
