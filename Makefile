@@ -18,7 +18,7 @@ SECONDS ?= 60
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    differential fuzz conformance coverage bench-servers bench-quick bench bench-memory install clean
+    differential fuzz conformance coverage bench-servers bench-quick bench bench-memory sizes install clean
 
 help:
 	@echo 'make run               see it work'
@@ -35,6 +35,7 @@ help:
 	@echo 'make bench-quick       gentcp beside OTP, raw epoll and libuv: the headline, in two minutes'
 	@echo 'make bench             the same, every case, for hours; CASE="part of a name" for some of them'
 	@echo 'make bench-memory      what an idle connection costs, with 10,000 of them'
+	@echo 'make sizes             what the engine takes on a device, and what leaving parts out saves'
 	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
 	@echo 'make conformance       OTP'"'"'s own suites of gen_tcp, on inet and on gentcp, side by side'
 	@echo 'make deps              install what all of these need (Debian)'
@@ -155,6 +156,10 @@ bench-memory:
 	$(configure) -B build
 	$(build) build -j $(JOBS) -t idle_memory
 	GENTCP_POLLER=epoll build/bench/idle_memory
+
+sizes:
+	@tools/deps build
+	@bench/sizes
 
 install:
 	@tools/deps build

@@ -12,6 +12,8 @@ endif()
 
 if(NOT GENTCP_ERL OR NOT GENTCP_ERL_INCLUDE)
     message(STATUS "OTP host: skipped, no erl or no erl_nif.h (Debian: erlang-base erlang-dev)")
+elseif(gentcp_left_out)
+    message(STATUS "OTP host: skipped, it needs every part of sys/config.h")
 else()
     add_library(gentcp_nif MODULE EXCLUDE_FROM_ALL ${host_otp_sources} ${host_erlang_sources} $<TARGET_OBJECTS:gentcp_engine>)
     set_target_properties(gentcp_nif PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${GENTCP_PRIV})

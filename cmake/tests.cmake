@@ -40,6 +40,7 @@ set(tests_of_pollers poller_life_test poller_test poller_threads_test)
 set(tests_of_tool histogram_test)
 set(tests_without_poller packet_test sys_test)
 set(tests_on_simulation engine_time_test) # see fuzz.cmake
+set(tests_of_smallest left_out_test) # see smallest.cmake
 
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
@@ -96,7 +97,7 @@ gentcp_test_programs(tests_of_tool test_histogram)
 gentcp_test_programs(tests_without_poller)
 
 set(test_sources ${tests_of_c_host} ${tests_of_engine} ${tests_of_races} ${tests_of_faults} ${tests_of_pollers}
-    ${tests_of_tool} ${tests_without_poller} ${tests_on_simulation})
+    ${tests_of_tool} ${tests_without_poller} ${tests_on_simulation} ${tests_of_smallest})
 list(TRANSFORM test_sources REPLACE "(.+)" "test/\\1.c")
 gentcp_all_listed(test_sources test/*_test.c)
 

@@ -8,7 +8,7 @@
 static uint16_t port_of(const gt_address *address) {
     if (address->any.sa_family == AF_INET)
         return address->in.sin_port;
-    return address->any.sa_family == AF_INET6 ? address->in6.sin6_port : 0;
+    return gt_is_ipv6(address->any.sa_family) ? address->in6.sin6_port : 0;
 }
 
 /* Unless it has one of its own. */
@@ -17,14 +17,14 @@ static void complete_port(gt_address *address, uint16_t port_in_network_order) {
         return;
     if (address->any.sa_family == AF_INET)
         address->in.sin_port = port_in_network_order;
-    else if (address->any.sa_family == AF_INET6)
+    else if (gt_is_ipv6(address->any.sa_family))
         address->in6.sin6_port = port_in_network_order;
 }
 
 static gt_address wildcard(int family) {
     gt_address any = {.size = sizeof any.in, .in = {.sin_family = AF_INET}};
 
-    if (family == AF_INET6)
+    if (gt_is_ipv6(family))
         any = (gt_address){.size = sizeof any.in6, .in6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any}};
     return any;
 }
@@ -71,13 +71,13 @@ static int adopt(gt_socket *s, int fd, int family, gt_existing *is) {
 
 /* The descriptor that option fd gives, or -1. */
 static int existing_descriptor(const gt_option *options, int count) {
-    const gt_option *fd = given(options, count, GT_OPT_FD);
+    const gt_option *fd = GENTCP_WITH_RARE_OPTIONS ? given(options, count, GT_OPT_FD) : NULL;
 
     return fd != NULL && fd->number >= 0 ? (int)fd->number : -1;
 }
 
 static int open_descriptor(gt_socket *s, int family, const gt_option *options, int count) {
-    const gt_option *netns = given(options, count, GT_OPT_NETNS);
+    const gt_option *netns = GENTCP_WITH_RARE_OPTIONS ? given(options, count, GT_OPT_NETNS) : NULL;
     int fd = existing_descriptor(options, count);
     gt_existing is;
 
@@ -110,9 +110,9 @@ static int bind_source(gt_socket *s, int family, const gt_option *options, int c
 
     if (ip == NULL && port == NULL)
         return 0;
-    if (family == AF_UNIX && port != NULL && port->number != 0)
+    if (gt_is_local(family) && port != NULL && port->number != 0)
         return -EINVAL;
-    if (family == AF_UNIX && ip == NULL)
+    if (gt_is_local(family) && ip == NULL)
         return 0;
     if (source.any.sa_family != family)
         return -EAFNOSUPPORT;
@@ -211,7 +211,7 @@ int gt_listen(gt_socket *s, const gt_option *options, int count, const gt_addres
     int error;
 
     complete_port(&address, port_of(at));
-    unbound = ip == NULL && (address.any.sa_family == AF_UNIX ||
+    unbound = ip == NULL && (gt_is_local(address.any.sa_family) ||
                              (existing_descriptor(options, count) >= 0 && port_of(&address) == 0));
     gt_lock_take(&s->lock);
     error = is_new(s) ? check_all(options, count, GT_AT_LISTEN) : GT_CLOSED;

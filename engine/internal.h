@@ -5,8 +5,8 @@
 
 #include "engine/op_list.h"
 
-/* Reads adapt between 2 KiB and 64 KiB. */
-enum { GT_READ_SHIFT_MIN = 11, GT_READ_SHIFT_MAX = 16 };
+/* Reads adapt between 2 KiB and (GENTCP_READ_SHIFT) 64 KiB. */
+enum { GT_READ_SHIFT_MIN = 11, GT_READ_SHIFT_MAX = GENTCP_READ_SHIFT };
 
 /* life.c */
 
@@ -74,9 +74,7 @@ int gt_output_over(gt_socket *socket, int error, bool answered);
 enum { GT_FILE_TURN = 256 * 1024 };
 
 /* The file whose turn comes first, or NULL. */
-gt_op *gt_first_file(const gt_socket *socket);
-/* Is anything to go out, bytes or files? */
-bool gt_has_output(const gt_socket *socket);
+gt_op *gt_first_file_of(const gt_socket *socket);
 /* Gives the kernel a piece of the first file, and answers its op if that was the last: a count, or a negative errno:
  * the stream can't be continued. */
 ssize_t gt_write_file(gt_socket *socket, gt_op *op);
@@ -84,6 +82,15 @@ ssize_t gt_write_file(gt_socket *socket, gt_op *op);
 void gt_remove_file(gt_socket *socket, gt_op *op);
 /* CLOSING is next: files, and what is queued behind them, won't go out. */
 void gt_cut_files(gt_socket *socket);
+
+static inline gt_op *gt_first_file(const gt_socket *socket) {
+    return GENTCP_WITH_SENDFILE ? gt_first_file_of(socket) : NULL;
+}
+
+/* Is anything to go out, bytes or files? */
+static inline bool gt_has_output(const gt_socket *socket) {
+    return socket->output != NULL || gt_first_file(socket) != NULL;
+}
 
 /* accept.c */
 

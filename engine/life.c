@@ -144,7 +144,8 @@ void gt_begin_close(gt_socket *s) {
 
     if (s->state == GT_CLOSING)
         return;
-    gt_cut_files(s);
+    if (GENTCP_WITH_SENDFILE)
+        gt_cut_files(s);
     if (s->output == NULL || (linger_on && s->settings.linger == 0)) {
         gt_shut(s);
         return;
@@ -200,7 +201,7 @@ bool gt_cancel(gt_socket *s, gt_op *op) {
 
     gt_lock_take(&s->lock);
     waiting = op->waiting;
-    if (waiting && op->kind == GT_OP_SENDFILE)
+    if (GENTCP_WITH_SENDFILE && waiting && op->kind == GT_OP_SENDFILE)
         gt_remove_file(s, op);
     else if (waiting)
         gt_op_remove(sending || op->kind == GT_OP_CLOSE ? &s->writers : &s->readers, op);

@@ -2,6 +2,7 @@
 #include "engine/options.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -14,23 +15,24 @@
 #endif
 
 const gt_option_row gt_option_rows[GT_OPTIONS] = {
-#define GT_OPTION_ROW(upper, text, kind, least, most, preset, places, whose, at_level, at_option)                      \
-    [GT_OPT_##upper] = {.name = (text),                                                                                \
-                        .type = GT_TYPE_##kind,                                                                        \
-                        .where = (places),                                                                             \
-                        .owner = GT_OF_##whose,                                                                        \
-                        .low = (least),                                                                                \
-                        .high = (most),                                                                                \
-                        .fallback = (preset),                                                                          \
-                        .level = (at_level),                                                                           \
-                        .option = (at_option)},
+#define GT_OPTION_ROW(part, upper, text, kind, least, most, preset, places, whose, at_level, at_option)                \
+    GT_IF(part,                                                                                                        \
+          [GT_OPT_##upper] = {.name = text, /* NOLINT(bugprone-macro-parentheses) */                                   \
+                              .type = GT_TYPE_##kind,                                                                  \
+                              .where = (places),                                                                       \
+                              .owner = GT_OF_##whose,                                                                  \
+                              .low = (least),                                                                          \
+                              .high = (most),                                                                          \
+                              .fallback = (preset),                                                                    \
+                              .level = (at_level),                                                                     \
+                              .option = (at_option)}, )
 #include "engine/options_table.h"
 #undef GT_OPTION_ROW
 };
 
 const gt_option_row *gt_option_find(const char *name) {
     for (int i = 0; i < GT_OPTIONS; i++) {
-        if (strcmp(gt_option_rows[i].name, name) == 0)
+        if (gt_option_rows[i].where != 0 && strcmp(gt_option_rows[i].name, name) == 0)
             return &gt_option_rows[i];
     }
     return NULL;
@@ -58,16 +60,17 @@ int gt_option_check(const gt_option *option, int where) {
             within(option->number, row->low, row->high) &&
             (option->number != GT_ACTIVE_COUNT || within(option->extra, -GT_ACTIVE_COUNT_MAX - 1, GT_ACTIVE_COUNT_MAX));
         break;
+    case GT_TYPE_PACKET:
+        good = within(option->number, row->low, row->high) && (GT_PACKETS_IN >> option->number & 1) != 0;
+        break;
     case GT_TYPE_FAMILY:
-        good = option->number == AF_INET || option->number == AF_INET6 || option->number == AF_UNIX;
+        good = within(option->number, 0, INT_MAX) && gt_knows_family((int)option->number);
         break;
     case GT_TYPE_LINGER:
         good = within(option->number, row->low, row->high) && within(option->extra, 0, UINT16_MAX);
         break;
     case GT_TYPE_ADDRESS:
-        good = option->address.size != 0 &&
-               (option->address.any.sa_family == AF_INET || option->address.any.sa_family == AF_INET6 ||
-                option->address.any.sa_family == AF_UNIX);
+        good = option->address.size != 0 && gt_knows_family(option->address.any.sa_family);
         break;
     case GT_TYPE_PATH:
         good = option->size <= (uint64_t)row->high && option->bytes != NULL &&

@@ -15,7 +15,15 @@
 
 /* Names: GT_OPT_ACTIVE, GT_OPT_BUFFER, … in the order of the table. */
 enum gt_option_name {
-#define GT_OPTION_ROW(upper, name, type, low, high, fallback, where, owner, level, option) GT_OPT_##upper,
+#define GT_OPTION_ROW(part, upper, name, type, low, high, fallback, where, owner, level, option) GT_OPT_##upper,
+#include "engine/options_table.h"
+#undef GT_OPTION_ROW
+};
+
+/* GT_OPTIONS: one more than the last that is compiled in. Below it may be gaps, which are allowed nowhere. */
+enum {
+#define GT_OPTION_ROW(part, upper, name, type, low, high, fallback, where, owner, level, option)                       \
+    GT_IF(part, GT_HAS_OPT_##upper = GT_OPT_##upper, )
 #include "engine/options_table.h"
 #undef GT_OPTION_ROW
     GT_OPTIONS
@@ -49,7 +57,7 @@ enum gt_deliver { GT_DELIVER_TERM, GT_DELIVER_PORT };
 
 enum gt_active { GT_PASSIVE, GT_ACTIVE_TRUE, GT_ACTIVE_ONCE, GT_ACTIVE_COUNT };
 enum { GT_ACTIVE_COUNT_MAX = 32767 };
-enum { GT_BUFFER_MAX = 64 * 1024 * 1024 }; /* as much as one recv may ask for */
+enum { GT_BUFFER_MAX = GENTCP_RECV_MAX }; /* as much as one recv may ask for */
 
 /* Option inet_backend, given to gentcp: when send returns. */
 enum gt_send_backend {
@@ -88,9 +96,11 @@ typedef struct gt_option {
 } gt_option;
 
 typedef struct gt_option_row {
-    const char *name; /* as gen_tcp spells it */
+    char name[20]; /* as gen_tcp spells it; here, because a pointer to it would cost as much again, and a relocation */
     uint8_t type, where, owner;
-    int64_t low, high, fallback; /* fallback: the default, GT_OF_ENGINE only; a host's own: gt_host.defaults */
+    int32_t low;
+    uint32_t high;
+    int32_t fallback; /* the default, GT_OF_ENGINE only; a host's own: gt_host.defaults */
     int level, option;
 } gt_option_row;
 

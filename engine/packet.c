@@ -30,6 +30,7 @@ static announced length_header(const uint8_t *bytes, size_t size, size_t width) 
     return (announced){.header = width, .body = big_endian(bytes, width)};
 }
 
+#if GENTCP_WITH_RECORDS
 /* Sun RPC's record marking: the highest bit says that this fragment is the record's last. RFC 5531, section 11. */
 static announced read_sunrm(const uint8_t *bytes, size_t size) {
     announced found = length_header(bytes, size, 4);
@@ -93,19 +94,22 @@ static announced read_tpkt(const uint8_t *bytes, size_t size) {
         return (announced){.malformed = true};
     return (announced){.header = 4, .body = big_endian(bytes + 2, 2) - 4};
 }
+#endif
 
 static const struct packet_type {
     size_t width;
     read_header read; /* NULL: the type has no header of its own */
-} types[GT_PACKET_TYPES] = {
-#define GT_PACKET_ROW(upper, c, name, bytes, reader) [GT_PACKET_##upper] = {.width = (bytes), .read = (reader)},
+} types[] = {
+#define GT_PACKET_ROW(part, upper, c, name, bytes, reader)                                                             \
+    GT_IF(part, [GT_PACKET_##upper] = {.width = (bytes), .read = (reader)}, )
 #include "engine/packet_table.h"
 #undef GT_PACKET_ROW
 };
 
 static enum gt_packet_result with_header(const gt_framing *framing, const struct packet_type *type,
                                          const uint8_t *bytes, size_t size, gt_packet *out) {
-    announced found = type->width != 0 ? length_header(bytes, size, type->width) : type->read(bytes, size);
+    bool own = GENTCP_WITH_RECORDS && type->width == 0;
+    announced found = own ? type->read(bytes, size) : length_header(bytes, size, type->width);
 
     if (found.malformed || found.header + found.body > GT_PACKET_MAX ||
         (framing->max_size != 0 && found.body > framing->max_size))
@@ -134,6 +138,7 @@ static enum gt_packet_result line(const gt_framing *framing, const uint8_t *byte
     return GT_PACKET_DONE;
 }
 
+#if GENTCP_WITH_HTTP
 /* A line of http, as long as packet_size if that is given, else as the buffer. */
 static enum gt_packet_result http(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out) {
     size_t limit = framing->max_size != 0 ? framing->max_size : framing->line_size;
@@ -148,23 +153,24 @@ static enum gt_packet_result http(const gt_framing *framing, const uint8_t *byte
     out->total = length;
     return GT_PACKET_DONE;
 }
+#endif
 
 enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out) {
     *out = (gt_packet){0};
     if (size == 0)
         return GT_PACKET_INCOMPLETE;
-    switch (framing->type) {
-    case GT_PACKET_RAW:
+    if (framing->type == GT_PACKET_RAW) {
         out->size = size;
         out->total = size;
         return GT_PACKET_DONE;
-    case GT_PACKET_LINE:
-        return line(framing, bytes, size, out);
-    default:
-        if (gt_packet_is_http(framing->type))
-            return http(framing, bytes, size, out);
-        return with_header(framing, &types[framing->type], bytes, size, out);
     }
+    if (GENTCP_WITH_LINE && framing->type == GT_PACKET_LINE)
+        return line(framing, bytes, size, out);
+#if GENTCP_WITH_HTTP
+    if (gt_packet_is_http(framing->type))
+        return http(framing, bytes, size, out);
+#endif
+    return with_header(framing, &types[framing->type], bytes, size, out);
 }
 
 int gt_packet_header(uint8_t type, size_t size, uint8_t header[GT_PACKET_HEADER_MAX]) {

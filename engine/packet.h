@@ -9,12 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sys/config.h"
+
 /* Types: GT_PACKET_RAW (no framing: whatever is there is a packet), GT_PACKET_1, … in the order of the table. */
 enum gt_packet_type {
-#define GT_PACKET_ROW(upper, c, name, width, reader) GT_PACKET_##upper,
+#define GT_PACKET_ROW(part, upper, c, name, width, reader) GT_PACKET_##upper,
 #include "engine/packet_table.h"
 #undef GT_PACKET_ROW
     GT_PACKET_TYPES
+};
+
+/* Those that are compiled in, a bit each. */
+enum {
+    GT_PACKETS_IN = 0
+#define GT_PACKET_ROW(part, upper, c, name, width, reader) GT_IF(part, | 1 << GT_PACKET_##upper)
+#include "engine/packet_table.h"
+#undef GT_PACKET_ROW
 };
 
 /* A packet that takes more of the stream than this is refused, its header included: OTP keeps lengths in an int. */

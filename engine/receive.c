@@ -7,12 +7,12 @@
 #include "engine/internal.h"
 
 enum {
-    RECV_MAX = 64 * 1024 * 1024, /* longer requests are enomem, as TCP_MAX_PACKET_SIZE of OTP's inet_drv has it */
-    TURN_BYTES = 64 * 1024,      /* read in one turn of one socket, so that a flood starves no other */
-    DIRECT_BYTES = 16 * 1024,    /* from this size on, a buffer of its own costs less than a copy */
+    READ_MAX = 1 << GT_READ_SHIFT_MAX,
+    TURN_BYTES = READ_MAX,       /* read in one turn of one socket, so that a flood starves no other */
+    DIRECT_BYTES = READ_MAX / 4, /* from this size on, a buffer of its own costs less than a copy */
     /* What a buffer starts with, whatever a header promises. A little more than 64 KiB, in which so much is often sent:
      * a read that leaves room tells that nothing is left, and spares the one that would say EAGAIN. */
-    FIRST_BUFFER = 65 * 1024,
+    FIRST_BUFFER = READ_MAX + READ_MAX / 64,
 };
 
 void gt_drop_input(gt_socket *s) {
@@ -145,7 +145,7 @@ static bool hand_out_lent(gt_socket *s, const uint8_t *bytes, const gt_packet *p
     gt_data data = {.bytes = bytes + packet->start, .size = packet->size};
     gt_http http;
 
-    if (!gt_packet_is_http(s->settings.framing.type))
+    if (!GENTCP_WITH_HTTP || !gt_packet_is_http(s->settings.framing.type))
         return hand_out(s, &data, packet->total);
     gt_http_parse(data.bytes, data.size, gt_packet_in_headers(&s->settings.framing), &http);
     data.http = &http;
@@ -382,7 +382,7 @@ int gt_recv(gt_socket *s, gt_op *op) {
         answer = gt_not_connected(s, &s->owe_recv);
     else if (active(s) || (op->length > 0 && s->settings.framing.type != GT_PACKET_RAW))
         answer = -EINVAL;
-    else if (op->length > RECV_MAX)
+    else if (op->length > GT_BUFFER_MAX)
         answer = -ENOMEM;
     if (answer != 0)
         goto out;

@@ -9,12 +9,8 @@ static bool is_file(const gt_op *op) {
     return op != NULL && op->kind == GT_OP_SENDFILE;
 }
 
-gt_op *gt_first_file(const gt_socket *s) {
+gt_op *gt_first_file_of(const gt_socket *s) {
     return is_file(s->writers.first) ? s->writers.first : NULL;
-}
-
-bool gt_has_output(const gt_socket *s) {
-    return s->output != NULL || gt_first_file(s) != NULL;
 }
 
 /* Puts a file behind all that is to go out, and behind the other files among the writers. */

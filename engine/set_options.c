@@ -17,7 +17,7 @@ enum { GT_IPV6_PKTOPTIONS = IPV6_2292PKTOPTIONS };
 enum { GT_IPV6_PKTOPTIONS = -1 };
 #endif
 
-enum { LINE_SIZE_DEFAULT = 64 * 1024 }; /* a line longer than this comes in pieces, unless option buffer says else */
+enum { LINE_SIZE_DEFAULT = GENTCP_LINE_MAX };
 
 static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
@@ -65,6 +65,36 @@ static int set_netns(gt_socket *s, const gt_option *option) {
     return 0;
 }
 
+static int set_rare(gt_socket *s, const gt_option *option) {
+    gt_settings *settings = &s->settings;
+
+    switch (option->name) {
+    case GT_OPT_DELAY_SEND:
+        settings->delay_send = option->number != 0;
+        break;
+    case GT_OPT_EXCLUSIVEADDRUSE:
+        settings->exclusiveaddruse = option->number != 0;
+        break;
+    case GT_OPT_DEBUG:
+        settings->debug = option->number != 0;
+        break;
+    case GT_OPT_HIGH_MSGQ_WATERMARK:
+        settings->msgq_high = (uint32_t)option->number;
+        settings->msgq_low = smaller(settings->msgq_low, settings->msgq_high);
+        break;
+    case GT_OPT_LOW_MSGQ_WATERMARK:
+        settings->msgq_low = (uint32_t)option->number;
+        if (settings->msgq_high < settings->msgq_low)
+            settings->msgq_high = settings->msgq_low;
+        break;
+    case GT_OPT_NETNS:
+        return option->bytes != NULL ? set_netns(s, option) : 0; /* NULL: the default */
+    default: /* fd is read from the list when the socket is opened */
+        break;
+    }
+    return 0;
+}
+
 static int set_of_engine(gt_socket *s, const gt_option *option) {
     gt_settings *settings = &s->settings;
 
@@ -104,26 +134,8 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
     case GT_OPT_SHOW_ECONNRESET:
         settings->show_econnreset = option->number != 0;
         break;
-    case GT_OPT_DELAY_SEND:
-        settings->delay_send = option->number != 0;
-        break;
-    case GT_OPT_EXCLUSIVEADDRUSE:
-        settings->exclusiveaddruse = option->number != 0;
-        break;
-    case GT_OPT_DEBUG:
-        settings->debug = option->number != 0;
-        break;
     case GT_OPT_TIMEOUT:
         settings->timeout = (int32_t)option->number;
-        break;
-    case GT_OPT_HIGH_MSGQ_WATERMARK:
-        settings->msgq_high = (uint32_t)option->number;
-        settings->msgq_low = smaller(settings->msgq_low, settings->msgq_high);
-        break;
-    case GT_OPT_LOW_MSGQ_WATERMARK:
-        settings->msgq_low = (uint32_t)option->number;
-        if (settings->msgq_high < settings->msgq_low)
-            settings->msgq_high = settings->msgq_low;
         break;
     case GT_OPT_INET_BACKEND:
         settings->backend = (uint8_t)option->number;
@@ -132,10 +144,8 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
         settings->linger_on = option->number != 0;
         settings->linger = (uint16_t)option->extra;
         break;
-    case GT_OPT_NETNS:
-        return option->bytes != NULL ? set_netns(s, option) : 0; /* NULL: the default */
-    default: /* family, ip, port, backlog and fd are read from the list when the socket is opened */
-        break;
+    default: /* family, ip, port and backlog are read from the list when the socket is opened */
+        return GENTCP_WITH_RARE_OPTIONS ? set_rare(s, option) : 0;
     }
     return 0;
 }
@@ -153,7 +163,7 @@ int gt_set_number(int fd, int name, int value) {
     int priority, error;
     bool kept;
 
-    if (name != GT_OPT_TOS)
+    if (!GENTCP_WITH_RARE_OPTIONS || name != GT_OPT_TOS)
         return gt_sys_setsockopt(fd, row->level, row->option, &value, size);
     kept = gt_sys_getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, &size) == 0;
     error = gt_sys_setsockopt(fd, row->level, row->option, &value, sizeof value);
@@ -177,14 +187,14 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
 
     if (s->watch.fd < 0)
         return s->state == GT_ENDED && !failure_is_told(row) ? 0 : -EINVAL;
-    if (row->type == GT_TYPE_RAW) { /* inet says ok whatever the system does */
+    if (GENTCP_WITH_RARE_OPTIONS && row->type == GT_TYPE_RAW) { /* inet says ok whatever the system does */
         (void)gt_sys_setsockopt(s->watch.fd, (int)option->number, (int)option->extra, option->bytes,
                                 (socklen_t)option->size);
         return 0;
     }
-    if (option->name == GT_OPT_NODELAY && s->settings.family == AF_UNIX) /* as inet: there is no delay */
+    if (option->name == GT_OPT_NODELAY && gt_is_local(s->settings.family)) /* as inet: there is no delay */
         return 0;
-    if (row->type == GT_TYPE_BYTES)
+    if (GENTCP_WITH_RARE_OPTIONS && row->type == GT_TYPE_BYTES)
         return refused(gt_sys_setsockopt(s->watch.fd, row->level, row->option, option->bytes, (socklen_t)option->size));
     error = refused(gt_set_number(s->watch.fd, option->name, value));
     if (s->state == GT_LISTENING && (row->where & GT_INHERITED) != 0)
@@ -273,11 +283,11 @@ static int get_received(gt_socket *s, gt_option *option) {
         struct cmsghdr first; /* for its alignment */
         uint8_t bytes[256];
     } control;
-    bool six = s->settings.family == AF_INET6;
+    bool six = gt_is_ipv6(s->settings.family);
     socklen_t size = sizeof control;
     struct msghdr all = {.msg_control = &control};
 
-    if (s->settings.family == AF_UNIX)
+    if (gt_is_local(s->settings.family))
         return -EINVAL;
     if (gt_sys_getsockopt(s->watch.fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? GT_IPV6_PKTOPTIONS : GT_IP_PKTOPTIONS,
                           &control, &size) != 0)
@@ -294,6 +304,19 @@ static int get_received(gt_socket *s, gt_option *option) {
     return 0;
 }
 
+static int get_bytes(gt_socket *s, const gt_option_row *row, gt_option *option) {
+    bool raw = row->type == GT_TYPE_RAW;
+    socklen_t size = (socklen_t)option->size;
+    int error;
+
+    if (option->bytes == NULL || option->size > INT32_MAX)
+        return -EINVAL;
+    error = gt_sys_getsockopt(s->watch.fd, raw ? (int)option->number : row->level,
+                              raw ? (int)option->extra : row->option, option->bytes, &size);
+    option->size = size;
+    return raw && error != 0 ? -ENOPROTOOPT : error;
+}
+
 static int get_of_system(gt_socket *s, gt_option *option) {
     const gt_option_row *row = &gt_option_rows[option->name];
     int value = 0;
@@ -302,18 +325,10 @@ static int get_of_system(gt_socket *s, gt_option *option) {
 
     if (s->watch.fd < 0) /* ENDED: left out, as options of another family are */
         return -ENOPROTOOPT;
-    if (row->type == GT_TYPE_RECEIVED)
+    if (GENTCP_WITH_RARE_OPTIONS && row->type == GT_TYPE_RECEIVED)
         return get_received(s, option);
-    if (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES) {
-        bool raw = row->type == GT_TYPE_RAW;
-        if (option->bytes == NULL || option->size > INT32_MAX)
-            return -EINVAL;
-        size = (socklen_t)option->size;
-        error = gt_sys_getsockopt(s->watch.fd, raw ? (int)option->number : row->level,
-                                  raw ? (int)option->extra : row->option, option->bytes, &size);
-        option->size = size;
-        return raw && error != 0 ? -ENOPROTOOPT : error;
-    }
+    if (GENTCP_WITH_RARE_OPTIONS && (row->type == GT_TYPE_RAW || row->type == GT_TYPE_BYTES))
+        return get_bytes(s, row, option);
     error = gt_sys_getsockopt(s->watch.fd, row->level, row->option, &value, &size);
     option->number = row->type == GT_TYPE_BOOL ? value != 0 : value;
     return error;
@@ -331,6 +346,33 @@ static int get_netns(const gt_socket *s, gt_option *option) {
     if (size < option->size)
         option->size = size;
     memcpy(option->bytes, s->netns->bytes, option->size);
+    return 0;
+}
+
+static int get_rare(const gt_socket *s, gt_option *option) {
+    const gt_settings *settings = &s->settings;
+
+    switch (option->name) {
+    case GT_OPT_DELAY_SEND:
+        option->number = settings->delay_send;
+        break;
+    case GT_OPT_EXCLUSIVEADDRUSE:
+        option->number = settings->exclusiveaddruse;
+        break;
+    case GT_OPT_DEBUG:
+        option->number = settings->debug;
+        break;
+    case GT_OPT_HIGH_MSGQ_WATERMARK:
+        option->number = settings->msgq_high;
+        break;
+    case GT_OPT_LOW_MSGQ_WATERMARK:
+        option->number = settings->msgq_low;
+        break;
+    case GT_OPT_NETNS:
+        return get_netns(s, option);
+    default:
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -369,32 +411,15 @@ static int get_of_engine(const gt_socket *s, gt_option *option) {
     case GT_OPT_SHOW_ECONNRESET:
         option->number = settings->show_econnreset;
         break;
-    case GT_OPT_DELAY_SEND:
-        option->number = settings->delay_send;
-        break;
-    case GT_OPT_EXCLUSIVEADDRUSE:
-        option->number = settings->exclusiveaddruse;
-        break;
-    case GT_OPT_DEBUG:
-        option->number = settings->debug;
-        break;
     case GT_OPT_TIMEOUT:
         option->number = settings->timeout;
-        break;
-    case GT_OPT_HIGH_MSGQ_WATERMARK:
-        option->number = settings->msgq_high;
-        break;
-    case GT_OPT_LOW_MSGQ_WATERMARK:
-        option->number = settings->msgq_low;
         break;
     case GT_OPT_LINGER:
         option->number = settings->linger_on;
         option->extra = settings->linger_on ? settings->linger : 0;
         break;
-    case GT_OPT_NETNS:
-        return get_netns(s, option);
     default:
-        return -EINVAL;
+        return GENTCP_WITH_RARE_OPTIONS ? get_rare(s, option) : -EINVAL;
     }
     return 0;
 }
@@ -448,7 +473,7 @@ static void preset(gt_socket *s, const gt_option *option) {
 void gt_settings_init(gt_socket *s) {
     s->settings.high = UINT32_MAX; /* so that the rows' order doesn't let one watermark drag the other */
     for (int i = 0; i < GT_OPTIONS; i++) {
-        if (gt_option_rows[i].owner == GT_OF_ENGINE)
+        if (gt_option_rows[i].where != 0 && gt_option_rows[i].owner == GT_OF_ENGINE)
             preset(s, &(gt_option){.name = (uint16_t)i, .number = gt_option_rows[i].fallback});
     }
     for (int i = 0; i < s->host->default_count; i++)

@@ -10,6 +10,8 @@
 #ifndef GT_SOCKET_H
 #define GT_SOCKET_H
 
+#include <errno.h>
+
 #include "engine/host.h"
 #include "engine/stats.h"
 #include "pollers/poller.h"
@@ -122,7 +124,14 @@ int gt_send(gt_socket *socket, const struct iovec *parts, int count, void *sourc
  * afterwards the stream can't be continued, and the socket ends. -EINVAL also: offset below 0. Otherwise as gt_send;
  * but an ended stream is -ENOTCONN here, and what the next send is owed stays owed. gt_close, and an owner's death,
  * don't wait for a file: the op is answered GT_CLOSED, and of the queue goes out what was before it. */
+#if GENTCP_WITH_SENDFILE
 int gt_sendfile(gt_socket *socket, int fd, int64_t offset, uint64_t size, gt_op *op);
+#else
+static inline int gt_sendfile(gt_socket *socket, int fd, int64_t offset, uint64_t size, gt_op *op) {
+    (void)socket, (void)fd, (void)offset, (void)size, (void)op;
+    return -EOPNOTSUPP;
+}
+#endif
 /* how: SHUT_RD, SHUT_WR or SHUT_RDWR. Returns at once; the end of writing, or of both, follows what is queued. */
 int gt_shutdown(gt_socket *socket, int how);
 /* Closes: everybody who waits is told GT_CLOSED, the queue is flushed within its bound, the descriptor closed, and

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sys/config.h"
+
 /* A packet is what one recv or message hands out, and what one send is given; its size is what it takes of the stream,
  * header included. Bytes that go back to the stream, by unrecv, are counted again when they are handed out again. */
 typedef struct gt_stats {
@@ -22,6 +24,7 @@ typedef struct gt_stats {
 } gt_stats;
 
 /* What they are computed from; parts of every socket, so kept small. */
+#if GENTCP_WITH_STATS
 typedef struct gt_counters {
     uint64_t recv_oct, recv_cnt;
     uint64_t send_oct, send_cnt;
@@ -74,5 +77,17 @@ static inline gt_stats gt_stats_of(const gt_counters *counters, const gt_sizes *
         .send_pend = pending,
     };
 }
+
+#else
+typedef struct gt_counters {
+} gt_counters;
+
+typedef struct gt_sizes {
+} gt_sizes;
+
+#define gt_count_recv(counters, sizes, size)  ((void)(size))
+#define gt_count_send(counters, sizes, size)  ((void)(size))
+#define gt_stats_of(counters, sizes, pending) ((void)(sizes), (gt_stats){.send_pend = (pending)})
+#endif
 
 #endif

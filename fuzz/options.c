@@ -136,9 +136,9 @@ static int64_t number(input *in, const gt_option_row *row) {
     case 3:
         return (int64_t)((uint64_t)take_number(in, 4) << 32 | take_number(in, 4));
     case 4:
-        return row != NULL ? row->low - (take_byte(in) & 1) : 0;
+        return row != NULL ? (int64_t)row->low - (take_byte(in) & 1) : 0;
     case 5:
-        return row != NULL ? row->high + (take_byte(in) & 1) : 0;
+        return row != NULL ? (int64_t)row->high + (take_byte(in) & 1) : 0;
     default:
         return (int64_t)take_number(in, 2);
     }

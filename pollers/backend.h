@@ -7,9 +7,10 @@
 #define GT_BACKEND_H
 
 #include "pollers/poller.h"
+#include "sys/config.h"
 
 /* How many descriptors one run reports at most: its events lie on the stack. */
-enum { GT_BATCH = 128 };
+enum { GT_BATCH = GENTCP_EVENTS_MAX };
 
 typedef struct gt_event {
     gt_watch *watch;

@@ -1,159 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <stddef.h>
-
 #include "sys/error.h"
 
-/* Where a system has one number for two names, the row that comes first counts: enotsup before eopnotsupp, as in
- * OTP. EWOULDBLOCK can't occur: sys turns it into EAGAIN. */
-static const struct {
-    int error;
-    const char *name;
-} names[] = {
-    {GT_CLOSED, "closed"},
-    {GT_TIMEOUT, "timeout"},
-    {GT_NOT_OWNER, "not_owner"},
-    {GT_BADARG, "badarg"},
-    {GT_NXDOMAIN, "nxdomain"},
-    {-E2BIG, "e2big"},
-    {-EACCES, "eacces"},
-    {-EADDRINUSE, "eaddrinuse"},
-    {-EADDRNOTAVAIL, "eaddrnotavail"},
-    {-EAFNOSUPPORT, "eafnosupport"},
-    {-EAGAIN, "eagain"},
-    {-EALREADY, "ealready"},
-    {-EBADF, "ebadf"},
-    {-EBADMSG, "ebadmsg"},
-    {-EBUSY, "ebusy"},
-    {-ECANCELED, "ecanceled"},
-    {-ECHILD, "echild"},
-    {-ECONNABORTED, "econnaborted"},
-    {-ECONNREFUSED, "econnrefused"},
-    {-ECONNRESET, "econnreset"},
-    {-EDEADLK, "edeadlk"},
-    {-EDESTADDRREQ, "edestaddrreq"},
-    {-EDOM, "edom"},
-    {-EDQUOT, "edquot"},
-    {-EEXIST, "eexist"},
-    {-EFAULT, "efault"},
-    {-EFBIG, "efbig"},
-    {-EHOSTDOWN, "ehostdown"},
-    {-EHOSTUNREACH, "ehostunreach"},
-    {-EIDRM, "eidrm"},
-    {-EILSEQ, "eilseq"},
-    {-EINPROGRESS, "einprogress"},
-    {-EINTR, "eintr"},
-    {-EINVAL, "einval"},
-    {-EIO, "eio"},
-    {-EISCONN, "eisconn"},
-    {-EISDIR, "eisdir"},
-    {-ELOOP, "eloop"},
-    {-EMFILE, "emfile"},
-    {-EMLINK, "emlink"},
-    {-EMSGSIZE, "emsgsize"},
-    {-ENAMETOOLONG, "enametoolong"},
-    {-ENETDOWN, "enetdown"},
-    {-ENETRESET, "enetreset"},
-    {-ENETUNREACH, "enetunreach"},
-    {-ENFILE, "enfile"},
-    {-ENOBUFS, "enobufs"},
-    {-ENODEV, "enodev"},
-    {-ENOENT, "enoent"},
-    {-ENOEXEC, "enoexec"},
-    {-ENOLCK, "enolck"},
-    {-ENOMEM, "enomem"},
-    {-ENOMSG, "enomsg"},
-    {-ENOPROTOOPT, "enoprotoopt"},
-    {-ENOSPC, "enospc"},
-    {-ENOSYS, "enosys"},
-    {-ENOTBLK, "enotblk"},
-    {-ENOTCONN, "enotconn"},
-    {-ENOTDIR, "enotdir"},
-    {-ENOTEMPTY, "enotempty"},
-    {-ENOTRECOVERABLE, "enotrecoverable"},
-    {-ENOTSOCK, "enotsock"},
-    {-ENOTSUP, "enotsup"},
-    {-ENOTTY, "enotty"},
-    {-ENXIO, "enxio"},
-    {-EOVERFLOW, "eoverflow"},
-    {-EOWNERDEAD, "eownerdead"},
-    {-EPERM, "eperm"},
-    {-EPFNOSUPPORT, "epfnosupport"},
-    {-EPIPE, "epipe"},
-    {-EPROTO, "eproto"},
-    {-EPROTONOSUPPORT, "eprotonosupport"},
-    {-EPROTOTYPE, "eprototype"},
-    {-ERANGE, "erange"},
-    {-EREMOTE, "eremote"},
-    {-EROFS, "erofs"},
-    {-ESHUTDOWN, "eshutdown"},
-    {-ESOCKTNOSUPPORT, "esocktnosupport"},
-    {-ESPIPE, "espipe"},
-    {-ESRCH, "esrch"},
-    {-ESTALE, "estale"},
-    {-ETIMEDOUT, "etimedout"},
-    {-ETOOMANYREFS, "etoomanyrefs"},
-    {-ETXTBSY, "etxtbsy"},
-    {-EUSERS, "eusers"},
-    {-EXDEV, "exdev"},
-    {-EOPNOTSUPP, "eopnotsupp"},
-#ifdef __linux__
-    {-EADV, "eadv"},
-    {-EBADE, "ebade"},
-    {-EBADFD, "ebadfd"},
-    {-EBADR, "ebadr"},
-    {-EBADRQC, "ebadrqc"},
-    {-EBADSLT, "ebadslt"},
-    {-EBFONT, "ebfont"},
-    {-ECHRNG, "echrng"},
-    {-ECOMM, "ecomm"},
-    {-EDOTDOT, "edotdot"},
-    {-EHWPOISON, "ehwpoison"},
-    {-EISNAM, "eisnam"},
-    {-EKEYEXPIRED, "ekeyexpired"},
-    {-EKEYREJECTED, "ekeyrejected"},
-    {-EKEYREVOKED, "ekeyrevoked"},
-    {-EL2HLT, "el2hlt"},
-    {-EL2NSYNC, "el2nsync"},
-    {-EL3HLT, "el3hlt"},
-    {-EL3RST, "el3rst"},
-    {-ELIBACC, "elibacc"},
-    {-ELIBBAD, "elibbad"},
-    {-ELIBEXEC, "elibexec"},
-    {-ELIBMAX, "elibmax"},
-    {-ELIBSCN, "elibscn"},
-    {-ELNRNG, "elnrng"},
-    {-EMEDIUMTYPE, "emediumtype"},
-    {-EMULTIHOP, "emultihop"},
-    {-ENAVAIL, "enavail"},
-    {-ENOANO, "enoano"},
-    {-ENOCSI, "enocsi"},
-    {-ENODATA, "enodata"},
-    {-ENOKEY, "enokey"},
-    {-ENOLINK, "enolink"},
-    {-ENOMEDIUM, "enomedium"},
-    {-ENONET, "enonet"},
-    {-ENOPKG, "enopkg"},
-    {-ENOSR, "enosr"},
-    {-ENOSTR, "enostr"},
-    {-ENOTNAM, "enotnam"},
-    {-ENOTUNIQ, "enotuniq"},
-    {-EREMCHG, "eremchg"},
-    {-EREMOTEIO, "eremoteio"},
-    {-ERESTART, "erestart"},
-    {-ERFKILL, "erfkill"},
-    {-ESRMNT, "esrmnt"},
-    {-ESTRPIPE, "estrpipe"},
-    {-ETIME, "etime"},
-    {-EUCLEAN, "euclean"},
-    {-EUNATCH, "eunatch"},
-    {-EXFULL, "exfull"},
-#endif
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "sys/config.h"
+
+static const int16_t errors[] = {
+#define GT_ERROR_ROW(part, error, name) GT_IF(part, (error), )
+#include "sys/error_table.h"
+#undef GT_ERROR_ROW
 };
 
+/* In the same order, without pointers to them, which would cost more than they do. */
+static const char names[] = ""
+#define GT_ERROR_ROW(part, error, name) GT_IF(part, name "\0")
+#include "sys/error_table.h"
+#undef GT_ERROR_ROW
+    ;
+
 const char *gt_error_name(int error) {
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].error == error)
-            return names[i].name;
+    const char *name = names;
+
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++, name += strlen(name) + 1)
+        if (errors[i] == error)
+            return name;
     return "unknown";
 }

@@ -62,7 +62,9 @@ static int socket_in(int family, const char *netns) {
 #endif
 
 int gt_sys_socket(int family, const char *netns) {
-    return netns != NULL ? socket_in(family, netns) : new_socket(family);
+    if (!gt_knows_family(family))
+        return -EAFNOSUPPORT;
+    return GENTCP_WITH_RARE_OPTIONS && netns != NULL ? socket_in(family, netns) : new_socket(family);
 }
 
 static int number_of(int fd, int option, int *out) {
@@ -85,7 +87,7 @@ static int look_at(int fd, int family, gt_existing *out) {
     if (type != SOCK_STREAM)
         return -EOPNOTSUPP;
     out->family = address.any.sa_family;
-    if (out->family != AF_INET && out->family != AF_INET6 && out->family != AF_UNIX)
+    if (!gt_knows_family(out->family))
         return -EAFNOSUPPORT;
     if (family != AF_UNSPEC && out->family != family)
         return -EINVAL;
@@ -113,7 +115,7 @@ static bool is_usable(const gt_address *address) {
 
     if (address->size > ADDRESS_MAX)
         return false;
-    if (address->any.sa_family != AF_UNIX)
+    if (!gt_is_local(address->any.sa_family))
         return true;
     size = gt_address_name_size(address);
     return size == 0 || name[0] == 0 || (size <= GT_LOCAL_PATH_MAX && memchr(name, 0, size) == NULL);
@@ -202,7 +204,7 @@ static int address_result(int status, gt_address *out) {
         return failure();
     if (out->size > ADDRESS_MAX)
         out->size = ADDRESS_MAX;
-    if (out->any.sa_family == AF_UNIX) {
+    if (gt_is_local(out->any.sa_family)) {
         size_t before = offsetof(struct sockaddr_un, sun_path);
         if (out->size > sizeof out->un)
             out->size = sizeof out->un;

@@ -14,6 +14,8 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include "sys/config.h"
+
 /* A socket address: IPv4, IPv6, or local (AF_UNIX). size is the part of it that counts (0: no address).
  *
  * A local name is un.sun_path[0..gt_address_name_size): a path, without a 0 at its end; or, if it begins with a 0, a
@@ -29,6 +31,19 @@ typedef struct gt_address {
     };
 } gt_address;
 
+/* Those of a part that is left out are constants: no code comes from what they guard. */
+static inline bool gt_is_ipv6(int family) {
+    return GENTCP_WITH_IPV6 && family == AF_INET6;
+}
+
+static inline bool gt_is_local(int family) {
+    return GENTCP_WITH_LOCAL && family == AF_UNIX;
+}
+
+static inline bool gt_knows_family(int family) {
+    return family == AF_INET || gt_is_ipv6(family) || gt_is_local(family);
+}
+
 #define GT_ADDRESS_TOO_LONG ((socklen_t)UINT32_MAX)
 enum { GT_LOCAL_PATH_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 }; /* bytes of a path; a 0 follows */
 
@@ -38,7 +53,7 @@ static inline size_t gt_address_name_size(const gt_address *address) {
     return address->size > before && address->size <= sizeof address->un ? address->size - before : 0;
 }
 
-/* A new stream socket of that family (AF_INET, AF_INET6, AF_UNIX): socket(2). Returns the descriptor.
+/* A new stream socket of that family (AF_INET, AF_INET6, AF_UNIX): socket(2). Returns the descriptor; -EAFNOSUPPORT.
  * netns: the path of a network namespace to make it in, or NULL. The calling thread goes there and comes back: it first
  * makes sure that it may, and if it then can't, the program is aborted, for all that this thread did later would be in
  * the wrong network. -ENOENT and the other errors of open(2); -EINVAL: the path leads to something else; -EPERM: not
@@ -68,7 +83,7 @@ int gt_sys_accept(int fd);
 ssize_t gt_sys_recv(int fd, void *bytes, size_t size);
 /* Writes a gathered message: sendmsg(2) with MSG_NOSIGNAL. count is at most GT_SYS_IOV_MAX. */
 ssize_t gt_sys_send(int fd, const struct iovec *parts, int count);
-enum { GT_SYS_IOV_MAX = 64 };
+enum { GT_SYS_IOV_MAX = GENTCP_PARTS_MAX };
 /* Writes up to size bytes of a file, from that offset (0..INT64_MAX - size) on: sendfile(2). 0 is the end of the file,
  * or size is 0. Unlike all others, it waits for the disk. -EOPNOTSUPP on systems without it. */
 ssize_t gt_sys_sendfile(int fd, int file, int64_t offset, size_t size);

@@ -39,10 +39,10 @@ static void every_option_takes_its_range_and_nothing_outside(void **state) {
         assert_option(socket, name, -((int64_t)1 << 32), 0, false);
         if (!numeric)
             continue;
-        assert_option(socket, name, row->low - (row->type == GT_TYPE_TIMEOUT ? 2 : 1), 0, false);
+        assert_option(socket, name, (int64_t)row->low - (row->type == GT_TYPE_TIMEOUT ? 2 : 1), 0, false);
         assert_option(socket, name, row->low, 0, true);
         assert_option(socket, name, row->high, 0, true);
-        assert_option(socket, name, row->high + 1, 0, false);
+        assert_option(socket, name, (int64_t)row->high + 1, 0, false);
     }
     assert_option(socket, GENTCP_OPT_SEND_TIMEOUT, GENTCP_INFINITY, 0, true);
     close(peer);

@@ -45,7 +45,7 @@ static void print_range(const gt_option_row *row) {
     switch (row->type) {
     case GT_TYPE_INT:
     case GT_TYPE_TIMEOUT:
-        printf("%" PRId64 "..%" PRId64, row->low, row->high);
+        printf("%" PRId32 "..%" PRIu32, row->low, row->high);
         break;
     case GT_TYPE_ACTIVE:
         printf("%d..%d", -GT_ACTIVE_COUNT_MAX - 1, GT_ACTIVE_COUNT_MAX);
@@ -56,7 +56,7 @@ static void print_range(const gt_option_row *row) {
     case GT_TYPE_BYTES:
     case GT_TYPE_PATH:
     case GT_TYPE_RAW:
-        printf("up to %" PRId64 " bytes", row->high);
+        printf("up to %" PRIu32 " bytes", row->high);
         break;
     default:
         break;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A row of the engine's table without a public name, or in another order, ends here. */
-#define GT_OPTION_ROW(upper, name, type, low, high, fallback, where, owner, level, option)                             \
+#define GT_OPTION_ROW(part, upper, name, type, low, high, fallback, where, owner, level, option)                       \
     _Static_assert((int)GENTCP_OPT_##upper == (int)GT_OPT_##upper, "gentcp.h and options_table.h differ");
 #include "engine/options_table.h"
 #undef GT_OPTION_ROW
@@ -17,7 +17,7 @@ _Static_assert((int)GENTCP_INET == (int)GT_SEND_QUEUES && (int)GENTCP_SOCKET == 
 
 /* Packet types with a length are public by its size, as in {packet, 4}. */
 static const int packet_types[GT_PACKET_TYPES] = {
-#define GT_PACKET_ROW(upper, c, name, width, reader) [GT_PACKET_##upper] = GENTCP_##c,
+#define GT_PACKET_ROW(part, upper, c, name, width, reader) [GT_PACKET_##upper] = GENTCP_##c,
 #include "engine/packet_table.h"
 #undef GT_PACKET_ROW
 };

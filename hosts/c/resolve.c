@@ -234,7 +234,7 @@ int gt_resolve(gt_process *self, const char *host, uint16_t port, int family, in
     if (strlen(host) > NAME_MAX_LENGTH)
         return GT_NXDOMAIN;
     error = ask(host, port, family, AI_NUMERICHOST, out);
-    if (error != GT_NXDOMAIN)
+    if (!GENTCP_WITH_NAMES || error != GT_NXDOMAIN)
         return error;
     this = lookup_new(self, host, port, family);
     if (this == NULL)

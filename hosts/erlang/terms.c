@@ -16,7 +16,7 @@ static ERL_NIF_TERM packet_names[GT_PACKET_TYPES]; /* as getopts has them: raw i
 
 static void start_packet_names(ErlNifEnv *env) {
     static const char *const names[GT_PACKET_TYPES] = {
-#define GT_PACKET_ROW(upper, c, name, width, reader) [GT_PACKET_##upper] = (name),
+#define GT_PACKET_ROW(part, upper, c, name, width, reader) [GT_PACKET_##upper] = (name),
 #include "engine/packet_table.h"
 #undef GT_PACKET_ROW
     };
