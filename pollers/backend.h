@@ -38,6 +38,7 @@ struct gt_poller {
     uint8_t phase;
     int batch;          /* how many watches the next run reports at most: see RUN_BYTES */
     size_t spent;       /* bytes that the present run has read: gt_poller_spent. Atomic */
+    bool stays_ready;   /* gt_poller_stay_ready */
     bool events_turn;   /* whose the larger half of a run is when both events and turns are there */
     gt_watch turns;     /* circular, as all lists but dead: who asked for a turn, in order */
     gt_watch turns_now; /* those that get theirs in the present run */
@@ -63,8 +64,8 @@ struct gt_backend {
     /* Waits, with the lock dropped meanwhile, and clears the wake if it has come. Fills in up to room events (at
      * least 1), of watches removed meanwhile, too. Returns how many, or a negative errno; 0 after a signal. */
     int (*wait)(gt_poller *poller, gt_event *events, int room, int timeout_ms);
-    /* Tells the system from when on there is something to do without an event: turns or the next deadline have
-     * changed. NULL: there is nobody to tell. */
+    /* Tells the system from when on there is something to do without an event: turns, the next deadline or
+     * stays_ready have changed. NULL: there is nobody to tell. */
     void (*schedule)(gt_poller *poller);
     int (*fd)(gt_poller *poller);
     int (*fds)(gt_poller *poller, struct pollfd *fds, int n);

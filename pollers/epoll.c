@@ -17,9 +17,9 @@
 typedef struct epoll_poller {
     gt_poller base;
     int fd;
-    int timer_fd;       /* -1: nobody has asked for gt_poller_fd */
-    int64_t timer_at;   /* what the timer is armed for; GT_NEVER: not armed */
-    bool turns_visible; /* the wake eventfd is registered for EPOLLOUT */
+    int timer_fd;     /* -1: nobody has asked for gt_poller_fd */
+    int64_t timer_at; /* what the timer is armed for; GT_NEVER: not armed */
+    bool shown_ready; /* the wake eventfd is registered for EPOLLOUT */
 } epoll_poller;
 
 static int control(const epoll_poller *poller, int operation, int fd, uint32_t events, void *tag) {
@@ -108,11 +108,11 @@ static void epoll_schedule(gt_poller *base) {
     epoll_poller *poller = (epoll_poller *)base;
     if (poller->timer_fd < 0)
         return;
-    bool turns = gt_poller_has_turns(base);
-    if (turns != poller->turns_visible) {
-        uint32_t events = turns ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    bool ready = base->stays_ready || gt_poller_has_turns(base);
+    if (ready != poller->shown_ready) {
+        uint32_t events = ready ? EPOLLIN | EPOLLOUT : EPOLLIN;
         if (control(poller, EPOLL_CTL_MOD, base->wake_fd, events, &base->wake_fd) == 0)
-            poller->turns_visible = turns;
+            poller->shown_ready = ready;
     }
     int64_t at = gt_poller_next_deadline(base);
     if (at != poller->timer_at)

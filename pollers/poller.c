@@ -401,6 +401,16 @@ int gt_poller_fd(gt_poller *poller) {
     return fd;
 }
 
+void gt_poller_stay_ready(gt_poller *poller, bool on) {
+    gt_lock_take(&poller->lock);
+    if (on != poller->stays_ready) {
+        poller->stays_ready = on;
+        if (poller->phase != GT_PHASE_CALLING && poller->backend->schedule != NULL)
+            poller->backend->schedule(poller);
+    }
+    gt_lock_drop(&poller->lock);
+}
+
 int gt_poller_fds(gt_poller *poller, struct pollfd *fds, int n) {
     gt_lock_take(&poller->lock);
     int count = poller->backend->fds(poller, fds, n);

@@ -110,6 +110,10 @@ int gt_poller_next_timeout(gt_poller *poller);
  * that was asked for it spends system calls on showing its turns and deadlines there.
  * -EOPNOTSUPP where the system can't nest: then gt_poller_fds serves. */
 int gt_poller_fd(gt_poller *poller);
+/* While this is on, that descriptor is readable whether there is something to do or not: a loop that watches it comes
+ * back to gt_poller_run instead of going to sleep, and so meets what arrives without being woken for it. Off at first;
+ * from any thread, but a change costs a system call, and nothing changes where the system can't nest. */
+void gt_poller_stay_ready(gt_poller *poller, bool on);
 /* For a backend that can't nest: what to give to poll(2), with gt_poller_next_timeout as the timeout. Fills at most
  * n, returns how many there are. What changes between either answer and the next run makes the wake descriptor, which
  * is the first of them, readable. -EOPNOTSUPP where gt_poller_fd works. */

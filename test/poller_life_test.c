@@ -230,6 +230,33 @@ static void the_descriptor_is_readable_while_an_event_is_to_be_reported(void **s
     close_poller(poller);
 }
 
+static void a_poller_that_stays_ready_is_readable_with_nothing_to_do_and_reports_as_ever(void **state) {
+    (void)state;
+    if (!can_nest())
+        return;
+    int forgotten = 0;
+    gt_poller *poller = open_poller();
+    end *a = open_end(poller, &forgotten);
+    gt_poller_stay_ready(poller, true); /* before anybody watches it */
+    int fd = gt_poller_fd(poller);
+    for (int i = 0; i < 3; i++) {
+        assert_true(is_readable(fd));
+        assert_int_equal(gt_poller_run(poller, 0, 10), 0);
+    }
+    write_peer(a, "x");
+    assert_int_equal(gt_poller_run(poller, 0, 10), 1);
+    assert_true(is_readable(fd));
+    gt_poller_again(&a->watch);
+    gt_poller_stay_ready(poller, false);
+    assert_true(is_readable(fd)); /* for the turn */
+    assert_int_equal(gt_poller_run(poller, 0, 10), 1);
+    assert_false(is_readable(fd));
+    gt_poller_stay_ready(poller, true);
+    assert_true(is_readable(fd));
+    close_end(a);
+    close_poller(poller);
+}
+
 static int turns_left;
 
 static void ask_while_left(end *ready, int readiness) {
@@ -504,6 +531,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_signal_handler_may_wake),
         cmocka_unit_test(a_wake_leaves_errno_alone),
         cmocka_unit_test(the_descriptor_is_readable_while_an_event_is_to_be_reported),
+        cmocka_unit_test(a_poller_that_stays_ready_is_readable_with_nothing_to_do_and_reports_as_ever),
         cmocka_unit_test(the_descriptor_is_readable_while_there_are_turns),
         cmocka_unit_test(the_descriptor_becomes_readable_at_the_earliest_deadline),
         cmocka_unit_test(poll_is_given_the_wake_descriptor_and_what_is_wanted),

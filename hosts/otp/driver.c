@@ -18,7 +18,9 @@ struct otp_poller {
     ErlDrvPort port;
     int fd;
     atomic_int references; /* the port's, and one a socket */
-    bool stopped;          /* this and what follows: guarded by `lock` */
+    bool lingers;          /* ready_input's alone, as is the next: microseconds */
+    int64_t lingers_until;
+    bool stopped; /* this and what follows: guarded by `lock` */
     otp_socket *sockets;
 };
 
@@ -27,6 +29,8 @@ static gt_lock lock = GT_LOCK_INIT;
 static otp_poller *running;
 static otp_poller *ending; /* stopped, and the emulator may still look at its descriptor; one at a time */
 static gt_poller_user user;
+static _Atomic int64_t linger_us;
+static atomic_uint_fast64_t runs;
 static otp_totals totals; /* of closed sockets */
 
 static void *allocate(size_t size) {
@@ -113,6 +117,7 @@ otp_totals otp_poller_totals(void) {
 
     gt_lock_take(&lock);
     copy = totals;
+    copy.runs = atomic_load(&runs);
     gt_lock_drop(&lock);
     return copy;
 }
@@ -163,6 +168,10 @@ void otp_poller_close_all(void) {
     otp_poller_drop(p);
 }
 
+void otp_poller_linger(int64_t microseconds) {
+    atomic_store_explicit(&linger_us, microseconds, memory_order_relaxed);
+}
+
 static int init(void) {
     gt_poller_user_init(&user, allocate, release);
     return 0;
@@ -205,11 +214,27 @@ no_poller:
     return ERL_DRV_ERROR_GENERAL;
 }
 
+/* With a linger time, the poller stays readable for so long after the last run that had something to do: the emulator
+ * then looks in again, in between what else its schedulers have to run, instead of sleeping until it is woken. */
+static void linger(otp_poller *p, bool busy) {
+    int64_t time = atomic_load_explicit(&linger_us, memory_order_relaxed);
+    int64_t now;
+
+    if (time == 0 && !p->lingers)
+        return;
+    now = enif_monotonic_time(ERL_NIF_USEC);
+    if (busy)
+        p->lingers_until = now + time;
+    p->lingers = time > 0 && now < p->lingers_until;
+    gt_poller_stay_ready(p->poller, p->lingers);
+}
+
 static void ready_input(ErlDrvData data, ErlDrvEvent event) {
     otp_poller *p = (otp_poller *)data;
 
     (void)event;
-    (void)gt_poller_run(p->poller, 0, EVENTS_A_RUN);
+    atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed);
+    linger(p, gt_poller_run(p->poller, 0, EVENTS_A_RUN) > 0);
 }
 
 static void stop(ErlDrvData data) {

@@ -81,6 +81,7 @@ ERL_NIF_TERM otp_totals_term(ErlNifEnv *env) {
     put(env, &m, "recv_cnt", enif_make_uint64(env, totals.recv_cnt));
     put(env, &m, "send_oct", enif_make_uint64(env, totals.send_oct));
     put(env, &m, "send_cnt", enif_make_uint64(env, totals.send_cnt));
+    put(env, &m, "runs", enif_make_uint64(env, totals.runs));
     return map_term(env, &m);
 }
 

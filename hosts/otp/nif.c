@@ -8,6 +8,7 @@
 enum {
     BYTES_A_PERCENT = 32 * 1024, /* copied in a hundredth of a time slice, roughly */
     BYTES_A_MESSAGE = 1024,      /* to send one takes as long as to copy this */
+    LINGER_MAX = 1000000,        /* microseconds */
 };
 
 typedef const ERL_NIF_TERM *arguments;
@@ -342,6 +343,16 @@ static ERL_NIF_TERM nif_totals(ErlNifEnv *env, int argc, arguments argv) {
     return otp_totals_term(env);
 }
 
+static ERL_NIF_TERM nif_linger(ErlNifEnv *env, int argc, arguments argv) {
+    unsigned microseconds;
+
+    (void)argc;
+    if (!enif_get_uint(env, argv[0], &microseconds) || microseconds > LINGER_MAX)
+        return enif_make_badarg(env);
+    otp_poller_linger(microseconds);
+    return otp_atom.ok;
+}
+
 static ERL_NIF_TERM nif_sockets(ErlNifEnv *env, int argc, arguments argv) {
     (void)argc;
     (void)argv;
@@ -358,7 +369,7 @@ static ERL_NIF_TERM nif_driver(ErlNifEnv *env, int argc, arguments argv) {
 
 /* What gentcp_nif.erl and this file expect of each other: another number whenever a function takes or returns something
  * else, so that neither runs with an older other. */
-enum { INTERFACE = 4 };
+enum { INTERFACE = 5 };
 
 /* Its address tells this library from a copy of it in another place. */
 static char instance;
@@ -425,6 +436,7 @@ static ErlNifFunc functions[] = {
     {"getstat", 1, nif_getstat, 0},
     {"info", 1, nif_info, 0},
     {"totals", 0, nif_totals, 0},
+    {"linger", 1, nif_linger, 0},
     {"monitor", 1, nif_monitor, 0},
     {"cancel_monitor", 1, nif_cancel_monitor, 0},
     {"sockets", 0, nif_sockets, ERL_NIF_DIRTY_JOB_CPU_BOUND},

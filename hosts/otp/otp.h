@@ -28,6 +28,8 @@ otp_poller *otp_poller_take(void);
 void otp_poller_keep(otp_poller *poller);
 void otp_poller_drop(otp_poller *poller);
 gt_poller *otp_poller_of(const otp_poller *poller);
+/* Setting linger, of all pollers: microseconds, 0: none. Any thread. */
+void otp_poller_linger(int64_t microseconds);
 /* Has its port stopped? Nothing will be reported any more then. */
 bool otp_poller_stopped(otp_poller *poller);
 
@@ -37,9 +39,9 @@ typedef struct otp_socket otp_socket;
 void otp_poller_enlist(otp_socket *socket);
 void otp_poller_delist(otp_socket *socket);
 
-/* What has gone through the sockets that are closed by now: see gt_stats. */
+/* What has gone through the sockets that are closed by now: see gt_stats; and how often pollers have run. */
 typedef struct otp_totals {
-    uint64_t sockets, recv_oct, recv_cnt, send_oct, send_cnt;
+    uint64_t sockets, recv_oct, recv_cnt, send_oct, send_cnt, runs;
 } otp_totals;
 
 otp_totals otp_poller_totals(void);

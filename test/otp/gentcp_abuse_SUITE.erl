@@ -48,6 +48,7 @@ wrong_terms_are_badarg(_) ->
     ?assertError(badarg, gentcp:recv({'$inet', gentcp, foo}, 0)),
     ?assertMatch({ok, _}, gentcp:port(Listener)),
     close([Listener]),
+    ok = gentcp_nif:linger(0),
     _ = flush(),
     ok.
 

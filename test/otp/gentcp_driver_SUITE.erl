@@ -18,6 +18,9 @@
     drivers_end_closes_and_the_next_call_starts_another/1,
     the_application_takes_over_the_driver/1,
     the_application_flushes_before_it_stops/1,
+    the_poller_lingers_after_traffic_and_then_sleeps/1,
+    lingering_lets_processes_run/1,
+    a_bad_linger_time_is_refused/1,
     new_erlang_code_keeps_the_sockets/1,
     new_native_code_is_refused/1,
     another_interface_is_refused/1,
@@ -195,6 +198,82 @@ the_application_flushes_before_it_stops(_) ->
     until(fun() -> not is_process_alive(Stopper) end),
     [?assertEqual({error, closed}, gen_tcp:recv(S, 0, ?WAIT)) || {_, S} <- [Open, Closed]],
     ok = gen_tcp:close(L).
+
+%% ---- lingering ----
+
+the_poller_lingers_after_traffic_and_then_sleeps(_) ->
+    ?assert(runs_of_an_echo() < 30),
+    with_linger(100_000, fun() -> ?assert(runs_of_an_echo() > 300) end),
+    ?assert(runs_of_an_echo() < 30).
+
+%% How often the poller has run when it sleeps again.
+runs_of_an_echo() ->
+    {C, S} = pair([binary]),
+    until(fun asleep/0),
+    Before = runs(),
+    Receiver = spawn_recv(S),
+    await_blocked(Receiver),
+    ok = gentcp:send(C, "ping"),
+    {Receiver, {ok, <<"ping">>}} = next(),
+    until(fun asleep/0),
+    Runs = runs() - Before,
+    close([C, S]),
+    Runs.
+
+asleep() ->
+    Runs = runs(),
+    timer:sleep(20),
+    Runs =:= runs().
+
+runs() ->
+    maps:get(runs, gentcp:info()).
+
+with_linger(Microseconds, Fun) ->
+    ok = application:set_env(gentcp, linger, Microseconds),
+    {ok, _} = application:ensure_all_started(gentcp),
+    try
+        Fun()
+    after
+        ok = application:stop(gentcp),
+        ok = application:set_env(gentcp, linger, 0)
+    end.
+
+%% On a single scheduler: would the poller hold it while it lingers, the processes were done when that is over.
+lingering_lets_processes_run(_) ->
+    Schedulers = erlang:system_flag(schedulers_online, 1),
+    Self = self(),
+    Partner = spawn_link(fun() -> bounce(Self, Self) end),
+    try
+        with_linger(1_000_000, fun() ->
+            {C, S} = pair([binary]),
+            ok = gentcp:send(C, "ping"),
+            {ok, <<"ping">>} = gentcp:recv(S, 4, ?WAIT),
+            Before = runs(),
+            [begin Partner ! self(), receive Partner -> ok end end || _ <- lists:seq(1, 10_000)],
+            Then = runs(),
+            ?assert(Then > Before),
+            until(fun() -> runs() > Then end),
+            close([C, S])
+        end)
+    after
+        erlang:system_flag(schedulers_online, Schedulers),
+        unlink(Partner),
+        exit(Partner, kill)
+    end.
+
+bounce(From, To) ->
+    receive From -> To ! self() end,
+    bounce(From, To).
+
+a_bad_linger_time_is_refused(_) ->
+    [
+        begin
+            ok = application:set_env(gentcp, linger, Bad),
+            ?assertMatch({error, {gentcp, {{linger, Bad}, _}}}, application:ensure_all_started(gentcp))
+        end
+     || Bad <- [-1, 1_000_001, 1.0, often]
+    ],
+    ok = application:set_env(gentcp, linger, 0).
 
 %% ---- upgrades ----
 

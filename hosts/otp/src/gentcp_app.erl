@@ -11,6 +11,19 @@
 
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, term()}.
 start(_Type, _Args) ->
+    case set_linger(application:get_env(gentcp, linger, 0)) of
+        ok -> start_supervisor();
+        {error, _} = Error -> Error
+    end.
+
+set_linger(Microseconds) ->
+    try
+        gentcp_nif:linger(Microseconds)
+    catch
+        error:badarg -> {error, {linger, Microseconds}}
+    end.
+
+start_supervisor() ->
     case gentcp_sup:start_link() of
         {ok, Pid} -> {ok, Pid};
         ignore -> {error, ignore};
@@ -41,4 +54,4 @@ await_close(Monitor, Deadline) ->
 
 -spec stop(term()) -> ok.
 stop(_State) ->
-    ok.
+    gentcp_nif:linger(0).

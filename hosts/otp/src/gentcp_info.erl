@@ -58,10 +58,11 @@ counters(Socket) ->
 %% counters: of all sockets there ever were.
 -spec engine() -> map().
 engine() ->
-    #{sockets := Closed} = Totals = gentcp_nif:totals(),
+    #{sockets := Closed, runs := Runs} = Totals = gentcp_nif:totals(),
     Sockets = [Info || Socket <- sockets(), #{owner := _} = Info <- [socket(Socket)]],
     #{
         driver => whereis(gentcp_driver),
+        runs => Runs,
         opened => Closed + length(Sockets),
         open => length(Sockets),
         listening => length([listen || #{states := States} <- Sockets, lists:member(listen, States)]),
@@ -69,7 +70,7 @@ engine() ->
         send_queue => lists:sum([Size || #{send_queue := Size} <- Sockets]),
         counters => maps:map(
             fun(Name, Value) -> Value + lists:sum([maps:get(Name, Counters, 0) || #{counters := Counters} <- Sockets]) end,
-            maps:remove(sockets, Totals)
+            maps:without([sockets, runs], Totals)
         )
     }.
 

@@ -8,7 +8,7 @@
 -export([connect/4, listen/2, fdopen/3, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
 -export([sendfile/5, shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
--export([getstat/1, info/1, monitor/1, cancel_monitor/1, sockets/0, totals/0]).
+-export([getstat/1, info/1, monitor/1, cancel_monitor/1, sockets/0, totals/0, linger/1]).
 
 -on_load(load/0).
 
@@ -22,7 +22,7 @@
 -type name() :: {ok, {inet:ip_address(), inet:port_number()} | {local, binary()}} | error().
 
 -define(NAME, "gentcp_nif").
--define(INTERFACE, 4).      % of these functions to the native ones: the same number stands in nif.c
+-define(INTERFACE, 5).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
@@ -174,7 +174,12 @@ cancel_monitor(_Monitor) ->
 sockets() ->
     ?NOT_LOADED.
 
-%% Of those that are closed.
--spec totals() -> #{sockets | recv_oct | recv_cnt | send_oct | send_cnt => non_neg_integer()}.
+%% Of those that are closed; and how often the poller has run.
+-spec totals() -> #{sockets | recv_oct | recv_cnt | send_oct | send_cnt | runs => non_neg_integer()}.
 totals() ->
+    ?NOT_LOADED.
+
+%% For how many microseconds the poller keeps looking after it has found something: see docs/otp.md.
+-spec linger(0..1000000) -> ok.
+linger(_Microseconds) ->
     ?NOT_LOADED.
