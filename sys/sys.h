@@ -81,7 +81,7 @@ int gt_sys_listen(int fd, int backlog);
 int gt_sys_accept(int fd);
 /* Reads up to size bytes: recv(2). 0 is the end of the stream. */
 ssize_t gt_sys_recv(int fd, void *bytes, size_t size);
-/* Writes a gathered message: sendmsg(2) with MSG_NOSIGNAL. count is at most GT_SYS_IOV_MAX. */
+/* Writes a gathered message: sendmsg(2), of one part send(2), with MSG_NOSIGNAL. count is at most GT_SYS_IOV_MAX. */
 ssize_t gt_sys_send(int fd, const struct iovec *parts, int count);
 enum { GT_SYS_IOV_MAX = GENTCP_PARTS_MAX };
 /* Writes up to size bytes of a file, from that offset (0..INT64_MAX - size) on: sendfile(2). 0 is the end of the file,

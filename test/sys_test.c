@@ -41,6 +41,10 @@ ssize_t recv(int fd, void *buf, size_t n, int flags) {
     return inject() ? -1 : syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
 }
 
+ssize_t send(int fd, const void *buf, size_t n, int flags) {
+    return inject() ? -1 : syscall(SYS_sendto, fd, buf, n, flags, NULL, 0);
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     return inject() ? -1 : syscall(SYS_sendmsg, fd, message, flags);
 }

@@ -285,7 +285,7 @@ fail:
 gt_segment *otp_hold(void *arg, const struct iovec *parts, int count, size_t skip) {
     otp_source *source = arg;
     size_t size = size_of(parts, count) - skip;
-    ERL_NIF_TERM rest;
+    ERL_NIF_TERM list, rest;
     gt_segment *first;
     held *h;
 
@@ -295,7 +295,9 @@ gt_segment *otp_hold(void *arg, const struct iovec *parts, int count, size_t ski
     if (h == NULL)
         return NULL;
     *h = (held){0};
-    if (!enif_inspect_iovec(NULL, SIZE_MAX, source->binaries, &rest, &h->parts)) {
+    list =
+        enif_is_list(source->env, source->binaries) ? source->binaries : enif_make_list1(source->env, source->binaries);
+    if (!enif_inspect_iovec(NULL, SIZE_MAX, list, &rest, &h->parts)) {
         enif_free(h);
         return NULL;
     }

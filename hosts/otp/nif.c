@@ -111,7 +111,7 @@ static ERL_NIF_TERM send_parts(ErlNifEnv *env, otp_socket *s, const struct iovec
 
 static ERL_NIF_TERM nif_send(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
-    otp_source source;
+    otp_source source = {.env = env, .binaries = argv[1]};
     ErlNifBinary bytes;
     struct iovec part;
 
@@ -120,7 +120,6 @@ static ERL_NIF_TERM nif_send(ErlNifEnv *env, int argc, arguments argv) {
     if (!enif_inspect_binary(env, argv[1], &bytes))
         return otp_error(env, -EINVAL);
     account(env, bytes.size);
-    source.binaries = enif_make_list1(env, argv[1]);
     part = (struct iovec){.iov_base = bytes.data, .iov_len = bytes.size};
     return send_parts(env, s, &part, 1, &source, argc, argv);
 }
@@ -128,7 +127,7 @@ static ERL_NIF_TERM nif_send(ErlNifEnv *env, int argc, arguments argv) {
 /* A list of binaries. */
 static ERL_NIF_TERM nif_sendv(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
-    otp_source source = {.binaries = argv[1]};
+    otp_source source = {.env = env, .binaries = argv[1]};
     ErlNifIOVec *parts = NULL;
     ERL_NIF_TERM rest;
 

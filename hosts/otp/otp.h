@@ -141,7 +141,8 @@ void otp_ref_drop(otp_ref *ref);
 
 /* What gt_send hands to hold, as arg: where the parts come from. NULL: they can only be copied. */
 typedef struct otp_source {
-    ERL_NIF_TERM binaries; /* a list of binaries, one a part */
+    ErlNifEnv *env;
+    ERL_NIF_TERM binaries; /* a list of binaries, one a part; or one binary: most needn't be held, hence no list yet */
 } otp_source;
 
 gt_buffer *otp_buffer_new(size_t size);

@@ -251,6 +251,14 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
     return -1;
 }
 
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags) {
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+
+    return __wrap_sendmsg(fd, &(struct msghdr){.msg_iov = &part, .msg_iovlen = 1}, flags);
+}
+
 /* The name that sendfile has with large offsets. */
 ssize_t __real_sendfile64(int fd, int file, int64_t *offset, size_t size);
 ssize_t __wrap_sendfile64(int fd, int file, int64_t *offset, size_t size);
