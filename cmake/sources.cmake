@@ -20,6 +20,15 @@ set(engine_sources
     engine/send.c
     engine/sendfile.c
     engine/set_options.c)
+set(host_atomvm_sources
+    hosts/atomvm/data.c
+    hosts/atomvm/driver.c
+    hosts/atomvm/enif.c
+    hosts/atomvm/host.c
+    hosts/atomvm/letter.c
+    hosts/atomvm/lookup.c
+    hosts/atomvm/nif.c
+    hosts/atomvm/owner.c)
 set(host_c_sources
     hosts/c/address.c
     hosts/c/data.c
@@ -38,6 +47,8 @@ set(host_c_sources
     hosts/c/table.c
     hosts/c/transfer.c
     hosts/c/wait.c)
+# For every host.
+set(host_names_sources hosts/names/lookup.c)
 # Terms of options and addresses, for every VM that has the functions of erl_nif.h.
 set(host_erlang_sources
     hosts/erlang/addresses.c
@@ -65,6 +76,8 @@ function(gentcp_all_listed list)
 endfunction()
 
 gentcp_all_listed(engine_sources sys/*.c pollers/*.c engine/*.c)
+gentcp_all_listed(host_atomvm_sources hosts/atomvm/*.c)
 gentcp_all_listed(host_c_sources hosts/c/*.c)
+gentcp_all_listed(host_names_sources hosts/names/*.c)
 gentcp_all_listed(host_erlang_sources hosts/erlang/*.c)
 gentcp_all_listed(host_otp_sources hosts/otp/*.c)

@@ -28,7 +28,9 @@ may() {
 may sys 'sys/.*'
 may pollers 'pollers/.*' 'sys/.*'
 may engine 'engine/.*' 'pollers/poller.h' 'sys/.*'
-may hosts/c 'hosts/c/.*' 'engine/.*' 'pollers/poller.h' 'sys/.*' gentcp.h
+may hosts/c 'hosts/c/.*' 'hosts/names/.*' 'engine/.*' 'pollers/poller.h' 'sys/.*' gentcp.h
+may hosts/names 'hosts/names/.*' 'sys/.*'
 may hosts/erlang 'hosts/erlang/.*' 'engine/.*' 'sys/.*'
 may hosts/otp 'hosts/otp/.*' 'hosts/erlang/terms.h' 'engine/.*' 'pollers/poller.h' 'sys/.*'
+may hosts/atomvm 'hosts/atomvm/.*' 'hosts/erlang/terms.h' 'hosts/names/.*' 'engine/.*' 'pollers/poller.h' 'sys/.*'
 exit $failed

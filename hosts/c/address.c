@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hosts/c/options.h"
+#include "hosts/names/lookup.h"
 #include "sys/error.h"
 
 _Static_assert(sizeof(gentcp_address) == sizeof(gt_address) &&
@@ -31,23 +32,6 @@ gt_address gt_loopback_address(int family) {
     else
         address.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return address;
-}
-
-bool gt_address_of(const struct sockaddr *from, size_t size, uint16_t port, gt_address *out) {
-    *out = (gt_address){0};
-    if (from->sa_family == AF_INET && size >= sizeof out->in) {
-        out->size = sizeof out->in;
-        memcpy(&out->in, from, sizeof out->in);
-        out->in.sin_port = htons(port);
-        return true;
-    }
-    if (from->sa_family == AF_INET6 && size >= sizeof out->in6) {
-        out->size = sizeof out->in6;
-        memcpy(&out->in6, from, sizeof out->in6);
-        out->in6.sin6_port = htons(port);
-        return true;
-    }
-    return false;
 }
 
 bool gt_address_take(const gentcp_address *from, gt_address *out) {

@@ -26,6 +26,5 @@ gt_address gt_any_address(int family, uint16_t port);
 gt_address gt_loopback_address(int family);
 /* A numeric address of that family (AF_UNSPEC: any). False: it is none. */
 bool gt_address_parse(const char *text, int family, uint16_t port, gt_address *out);
-bool gt_address_of(const struct sockaddr *from, size_t size, uint16_t port, gt_address *out);
 
 #endif

@@ -4,13 +4,7 @@
 #define GT_C_RESOLVE_H
 
 #include "hosts/c/process.h"
-#include "sys/sys.h"
-
-/* All addresses of a host, in the order to try them. */
-typedef struct gt_addresses {
-    int count;
-    gt_address list[];
-} gt_addresses;
+#include "hosts/names/lookup.h"
 
 /* Looks up a name or numeric address, of that family (AF_UNSPEC: any), with that port. The caller's poller runs
  * meanwhile. 0 and a list to be released with gt_release; GT_NXDOMAIN; GT_TIMEOUT; GT_BADARG: it can't be a name;
