@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 WERROR ?= OFF
 JOBS   ?= $(shell nproc)
 
-configure = cmake -S . -DGENTCP_WERROR=$(WERROR)
+configure = cmake -S . -DGENTCP_WERROR=$(WERROR) $(atomvm)
 build     = cmake --build
 c_files   = $(shell git ls-files '*.c' '*.h')
 # The percentage of long test loops that is run where everything is slow.
@@ -17,8 +17,14 @@ SECONDS ?= 60
 # The thread sanitizer of gcc 12 can't start where newer kernels randomize addresses widely.
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
+# An AtomVM, for its host: source tree and build folder.
+ATOMVM_SOURCE ?=
+ATOMVM_BUILD  ?=
+atomvm = $(if $(ATOMVM_SOURCE),-DATOMVM_SOURCE=$(ATOMVM_SOURCE) -DATOMVM_BUILD=$(ATOMVM_BUILD))
+
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    differential fuzz conformance coverage bench-servers bench-quick bench bench-memory sizes install clean
+    differential fuzz conformance coverage bench-servers bench-quick bench bench-memory sizes test-atomvm bench-atomvm \
+    no-atomvm install clean
 
 help:
 	@echo 'make run               see it work'
@@ -38,6 +44,8 @@ help:
 	@echo 'make sizes             what the engine takes on a device, and what leaving parts out saves'
 	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
 	@echo 'make conformance       OTP'"'"'s own suites of gen_tcp, on inet and on gentcp, side by side'
+	@echo 'make test-atomvm       the AtomVM host, on the AtomVM at ATOMVM_SOURCE and ATOMVM_BUILD'
+	@echo 'make bench-atomvm      the same, beside AtomVM'"'"'s own sockets'
 	@echo 'make deps              install what all of these need (Debian)'
 	@echo 'make clean'
 
@@ -69,7 +77,9 @@ lint:
 	@tools/deps lint
 	clang-format --dry-run -Werror $(c_files)
 	$(configure) -B build/lint
-	echo $(filter %.c,$(c_files)) | xargs -n 1 -P $(JOBS) clang-tidy -p build/lint --quiet --warnings-as-errors='*'
+	@[ -n "$(ATOMVM_SOURCE)" ] || echo 'Left out: hosts/atomvm, which needs ATOMVM_SOURCE and ATOMVM_BUILD'
+	echo $(filter-out $(if $(ATOMVM_SOURCE),,hosts/atomvm/%),$(filter %.c,$(c_files))) | \
+	    xargs -n 1 -P $(JOBS) clang-tidy -p build/lint --quiet --warnings-as-errors='*'
 	cppcheck --project=build/lint/compile_commands.json --enable=warning,style,performance,portability --inline-suppr \
 	    --suppressions-list=.cppcheck --error-exitcode=1 --quiet -j $(JOBS)
 	rebar3 xref
@@ -145,6 +155,21 @@ bench-quick: bench-servers
 
 bench: bench-servers
 	bench/run $(if $(CASE),--case '$(CASE)')
+
+# The driver in the VM it is for; with ATOMVM_SANITIZE=address, in one that was built so, too.
+test-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
+	$(configure) -B build/atomvm -DGENTCP_SANITIZE=$(ATOMVM_SANITIZE)
+	$(build) build/atomvm -j $(JOBS) -t gentcp_atomvm
+	test/atomvm/run build/atomvm $(ATOMVM_SOURCE) $(ATOMVM_BUILD)
+
+bench-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
+	$(configure) -B build/atomvm
+	$(build) build/atomvm -j $(JOBS) -t gentcp_atomvm -t gentcp_tool
+	test/atomvm/bench build/atomvm $(ATOMVM_SOURCE) $(ATOMVM_BUILD)
+
+no-atomvm:
+	@echo 'make: say where AtomVM is: ATOMVM_SOURCE=its source tree ATOMVM_BUILD=where it was built (docs/atomvm.md)'
+	@false
 
 conformance:
 	@tools/deps conformance

@@ -5,7 +5,7 @@ if(GENTCP_SANITIZE)
     return()
 endif()
 gentcp_sources_without(smallest_sources ${gentcp_parts})
-add_library(gentcp_smallest STATIC ${smallest_sources} ${host_c_sources})
+add_library(gentcp_smallest STATIC ${smallest_sources} ${host_c_sources} ${host_names_sources})
 target_include_directories(gentcp_smallest PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(gentcp_smallest PUBLIC gentcp_flags Threads::Threads)
 set_target_properties(gentcp_smallest PROPERTIES EXPORT_COMPILE_COMMANDS OFF) # linters have seen these files

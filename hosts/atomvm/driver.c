@@ -114,7 +114,7 @@ static bool bind_module(term name) {
     table = module->import_table;
     count = (int)READ_32_UNALIGNED(table + 8);
     for (int i = 0; i < count; i++) {
-        if (!bind_import(module, i, (int)READ_32_UNALIGNED(table + 12 + 12 * i + 8)))
+        if (!bind_import(module, i, (int)READ_32_UNALIGNED(table + 12 + 12 * (size_t)i + 8)))
             return false;
     }
     return true;

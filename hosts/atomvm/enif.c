@@ -151,13 +151,13 @@ ERL_NIF_TERM enif_make_string_len(ErlNifEnv *env, const char *bytes, size_t size
     return list;
 }
 
-unsigned char *enif_make_new_binary(ErlNifEnv *env, size_t size, ERL_NIF_TERM *out) {
+unsigned char *enif_make_new_binary(ErlNifEnv *env, size_t size, ERL_NIF_TERM *binary) {
     Heap *heap = heap_with(env, term_binary_heap_size(size));
 
-    *out = term_create_uninitialized_binary(size, heap, env->global);
-    if (term_is_invalid_term(*out))
+    *binary = term_create_uninitialized_binary(size, heap, env->global);
+    if (term_is_invalid_term(*binary))
         abort();
-    return (unsigned char *)(uintptr_t)term_binary_data(*out);
+    return (unsigned char *)(uintptr_t)term_binary_data(*binary);
 }
 
 ERL_NIF_TERM enif_make_sub_binary(ErlNifEnv *env, ERL_NIF_TERM binary, size_t from, size_t size) {

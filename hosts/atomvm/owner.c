@@ -31,6 +31,7 @@ static void end_watch(avm_watch *w) {
     enif_release_resource(s);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is AtomVM's */
 static void owner_down(ErlNifEnv *env, void *resource, ErlNifPid *owner, ErlNifMonitor *monitor) {
     avm_watch *w = resource;
     avm_socket *s = w->socket;

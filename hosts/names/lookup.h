@@ -38,6 +38,6 @@ int gt_lookup_start(const gt_lookup_user *user, const char *name, uint16_t port,
                     gt_lookup **out);
 /* Ends it, answered or not; asker is not told any more. If it was answered: 0 and the addresses, to be released with
  * release; GT_NXDOMAIN, or another error. Before: GT_TIMEOUT. */
-int gt_lookup_end(gt_lookup *lookup, gt_addresses **out);
+int gt_lookup_end(gt_lookup *this, gt_addresses **out);
 
 #endif

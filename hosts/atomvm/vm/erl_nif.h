@@ -47,7 +47,7 @@ ERL_NIF_TERM enif_make_tuple_from_array(ErlNifEnv *env, const ERL_NIF_TERM *elem
 ERL_NIF_TERM enif_make_list(ErlNifEnv *env, unsigned none); /* none: 0, for the empty one */
 ERL_NIF_TERM enif_make_list_cell(ErlNifEnv *env, ERL_NIF_TERM head, ERL_NIF_TERM tail);
 ERL_NIF_TERM enif_make_string_len(ErlNifEnv *env, const char *bytes, size_t size, ErlNifCharEncoding encoding);
-unsigned char *enif_make_new_binary(ErlNifEnv *env, size_t size, ERL_NIF_TERM *term);
+unsigned char *enif_make_new_binary(ErlNifEnv *env, size_t size, ERL_NIF_TERM *binary);
 ERL_NIF_TERM enif_make_sub_binary(ErlNifEnv *env, ERL_NIF_TERM binary, size_t from, size_t size);
 int enif_make_reverse_list(ErlNifEnv *env, ERL_NIF_TERM list, ERL_NIF_TERM *out);
 
