@@ -6,8 +6,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/sockios.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,6 +22,8 @@
 #include <cmocka.h>
 
 #include <gentcp.h>
+
+#include "test/fill_kernel.h"
 
 enum {
     SOON = 10000, /* milliseconds for what must happen: only a failing test waits so long */
@@ -118,26 +118,15 @@ static inline int connect_plain(const gentcp_option *options, gentcp_socket *out
 /* The same, through a kernel that is full already: what is sent is queued, to the byte, until the peer has read the
  * *full bytes that are on the way to it. */
 static inline int connect_full(const gentcp_option *options, gentcp_socket *out, size_t *full) {
-    static const char block[16 * 1024];
-    static const int small = 32 * 1024, yes = 1;
+    static const int small = 32 * 1024;
     uint16_t port;
     int listener = plain_listener(&port, 1);
-    int peer, fd, unacknowledged = 1, unsent = 0;
-    ssize_t went = 1;
+    int peer;
 
     assert_ok(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small));
     peer = connect_to(listener, port, options, out);
     assert_ok(gentcp_setopts(*out, gentcp_options(GENTCP_SNDBUF(small))));
-    fd = gentcp_socket_fd(*out);
-    *full = 0;
-    while (went > 0 || unacknowledged != unsent) { /* what is still under way makes room when it has arrived */
-        went = send(fd, block, sizeof block, MSG_NOSIGNAL);
-        assert_true(went > 0 || errno == EAGAIN);
-        *full += went > 0 ? (size_t)went : 0;
-        assert_ok(setsockopt(peer, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes));
-        assert_ok(ioctl(fd, SIOCOUTQ, &unacknowledged));
-        assert_ok(ioctl(fd, SIOCOUTQNSD, &unsent));
-    }
+    *full = fill_kernel(gentcp_socket_fd(*out), peer);
     return peer;
 }
 
