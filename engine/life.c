@@ -205,6 +205,9 @@ bool gt_cancel(gt_socket *s, gt_op *op) {
         gt_remove_file(s, op);
     else if (waiting)
         gt_op_remove(sending || op->kind == GT_OP_CLOSE ? &s->writers : &s->readers, op);
+    /* As on inet: what is sent next waits only if the queue is long, and no longer because it was. */
+    if (waiting && (s->writers.first == NULL || gt_op_last(&s->writers)->kind != GT_OP_SEND))
+        s->congested = false;
     if (waiting && sending && s->settings.send_timeout_close)
         abort_locked(s);
     else if (waiting && sending && !gt_has_output(s))

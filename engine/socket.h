@@ -67,7 +67,7 @@ struct gt_socket {
     bool end_told : 1;     /* the owner has got tcp_closed */
     bool write_ended : 1;  /* shutdown(write) was asked for: once the queue is empty it is done */
     bool end_both : 1;     /* and of reading: done with it, because the end of reading would drop the queue */
-    bool congested : 1;    /* the queue reached high_watermark, and not yet low_watermark */
+    bool congested : 1;    /* senders wait until the queue is down to low_watermark */
     bool open : 1;         /* the engine holds its reference of an open socket */
     bool lent : 1;         /* the descriptor is somebody else's, to close when the socket no longer uses it */
     gt_op_list readers;    /* GT_OP_CONNECT, or GT_OP_RECV (one), or GT_OP_ACCEPT (in order) */
@@ -143,7 +143,8 @@ int gt_close(gt_socket *socket, gt_op *op);
 void gt_abort(gt_socket *socket);
 /* Takes back an op: true if it won't be completed, false if it was; the op must be the host's to look at in either
  * case. (A host that knows its ops by other means may search the lists under the socket's lock.) A send,
- * or sendfile, is cancelled when its send_timeout has passed: with send_timeout_close the socket is then aborted. */
+ * or sendfile, is cancelled when its send_timeout has passed: with send_timeout_close the socket is then aborted. When
+ * the last send was cancelled, the next one waits only if the queue is at high_watermark. */
 bool gt_cancel(gt_socket *socket, gt_op *op);
 
 /* inet:setopts: all are checked (-EINVAL: nothing applied), then applied in order up to the first failure. */
