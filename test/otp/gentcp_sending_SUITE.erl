@@ -1,45 +1,156 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The OTP host: sending, back-pressure, and how a socket ends.
+%% Sending: when it returns, what is queued, and what becomes of it. On inet and on gentcp.
 -module(gentcp_sending_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").
 
--import(gentcp_sockets, [
-    pair/1, close/1, await_blocked/1, receive_hash/3, next/0, quiet/0
+-import(gentcp_norm, [
+    pair/2, queued/2, pending/1, close/1, reset/1, hears/2, hears_the_end/1, start/1, waits/1, result/1, next/0,
+    nothing_came/1, set/2, get/2, recv/2
 ]).
+-import(gentcp_sockets, [until/1]).
 
--export([all/0, suite/0]).
+-export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
-    send_of_no_iodata_is_einval/1,
+    a_send_that_finds_the_queue_empty_queues_all_and_returns/1,
+    a_send_that_brings_the_queue_to_high_watermark_waits_as_does_every_later_one/1,
+    a_send_after_a_timeout_waits_only_if_the_queue_is_still_long/1,
+    a_waiting_send_returns_when_the_queue_is_down_to_low_watermark/1,
+    senders_that_wait_are_served_in_order/1,
     send_waits_for_a_slow_peer_and_nothing_else_does/1,
-    send_timeout_leaves_bytes_queued/1,
-    send_timeout_close_closes/1,
-    shutdown_write_flushes_first/1,
-    close_flushes/1,
-    after_close/1,
-    peers_end_passive/1,
-    emsgsize/1
+    either_watermark_drags_the_other/1,
+    send_of_no_iodata_is_einval/1,
+    send_timeout_ends_the_wait_but_the_bytes_stay_queued/1,
+    send_timeout_close_ends_a_passive_socket/1,
+    send_timeout_close_ends_a_socket_whatever_the_timeout/1,
+    send_timeout_close_tells_the_owner_of_an_active_socket/1,
+    after_the_peer_closed_send_is_ok_then_closed_then_enotconn/1,
+    after_the_peers_reset_send_is_closed_then_enotconn/1,
+    a_waiting_send_outlives_the_end_without_exit_on_close/1,
+    a_file_gets_no_packet_header/1
 ]).
 
--define(WAIT, 5000).
+-define(WAIT, 30000).
 
 suite() ->
-    [{timetrap, {seconds, 60}}].
+    [{timetrap, {seconds, 120}}].
 
 all() ->
-    [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info].
+    [{group, inet}, {group, gentcp}].
 
-%% ---- sending and ending ----
+groups() ->
+    gentcp_norm:groups(?MODULE, [
+        senders_that_wait_are_served_in_order,
+        send_waits_for_a_slow_peer_and_nothing_else_does,
+        send_timeout_close_ends_a_socket_whatever_the_timeout,
+        a_waiting_send_outlives_the_end_without_exit_on_close
+    ]).
 
-send_of_no_iodata_is_einval(_) ->
-    {C, S} = pair([{packet, 1}]),
-    [?assertEqual({error, einval}, gentcp:send(C, Data)) || Data <- [foo, 1, <<1:4>>, [1 | foo], [300], {a}, #{}]],
-    ?assertEqual({error, emsgsize}, gentcp:send(C, binary:copy(<<0>>, 256))),
-    close([C, S]).
+init_per_group(Group, Config) ->
+    [{side, gentcp_norm:side(Group)} | Config].
+
+end_per_group(_, _) ->
+    ok.
+
+side(Config) ->
+    proplists:get_value(side, Config).
+
+%% ---- the queue ----
+
+a_send_that_finds_the_queue_empty_queues_all_and_returns(Config) ->
+    Side = side(Config),
+    {S, P, Bytes} = queued(Side, [{high_watermark, 10}, {send_timeout, 0}]),
+    ?assert(pending(S) > 10),
+    hears(P, Bytes),
+    sent(S),
+    ?assertEqual(ok, Side:send(S, "again")),
+    hears(P, "again"),
+    close([S, P]).
+
+sent(S) ->
+    until(fun() -> pending(S) =:= 0 end).
+
+%% Some of the queue may still go out by itself: the sizes leave room for it.
+a_send_that_brings_the_queue_to_high_watermark_waits_as_does_every_later_one(Config) ->
+    Side = side(Config),
+    {S, P, Bytes} = queued(Side, [{send_timeout, 0}]),
+    [A, B] = [rand:bytes(Size) || Size <- [500000, 600000]],
+    set(S, [{high_watermark, pending(S) + 1000000}]),
+    ?assertEqual(ok, Side:send(S, A)),
+    ?assertEqual({error, timeout}, Side:send(S, B)),
+    ?assertEqual({error, timeout}, Side:send(S, "x")),
+    hears(P, [Bytes, A, B, "x"]),
+    sent(S),
+    ?assertEqual(ok, Side:send(S, "again")),
+    hears(P, "again"),
+    close([S, P]).
+
+a_send_after_a_timeout_waits_only_if_the_queue_is_still_long(Config) ->
+    Side = side(Config),
+    {S, P, Bytes} = queued(Side, []),
+    [
+        begin
+            set(S, [{high_watermark, 1000}, {low_watermark, 0}, {send_timeout, Timeout}]),
+            ?assertEqual({error, timeout}, Side:send(S, "x")),
+            ?assertEqual({error, timeout}, Side:send(S, "y")),
+            set(S, [{high_watermark, 1 bsl 30}]),
+            ?assertEqual(ok, Side:send(S, "z"))
+        end
+     || Timeout <- [0, 20]
+    ],
+    hears(P, [Bytes, "xyzxyz"]),
+    close([S, P]).
+
+a_waiting_send_returns_when_the_queue_is_down_to_low_watermark(Config) ->
+    Side = side(Config),
+    {S, P, Bytes} = queued(Side, []),
+    Low = 500000,
+    set(S, [{high_watermark, Low}, {low_watermark, Low}]),
+    Sender = start(fun() -> Side:send(S, "last") end),
+    waits(Sender),
+    Heard = hears_until(P, fun() ->
+        {messages, Returned} = process_info(self(), messages),
+        IsLow = pending(S) =< Low,
+        ?assert(IsLow orelse Returned =:= []),
+        IsLow
+    end),
+    ?assertEqual(ok, result(Sender)),
+    ?assert(pending(S) > 0),
+    hears(P, binary:part(<<Bytes/binary, "last">>, Heard, byte_size(Bytes) + 4 - Heard)),
+    close([S, P]).
+
+%% A little at a time. How much that was.
+hears_until(P, Condition) ->
+    hears_until(P, Condition, 0).
+
+hears_until(P, Condition, Heard) ->
+    case Condition() of
+        true ->
+            Heard;
+        false ->
+            {ok, Bytes} = recv(P, 10000),
+            hears_until(P, Condition, Heard + byte_size(Bytes))
+    end.
+
+senders_that_wait_are_served_in_order(Config) ->
+    Side = side(Config),
+    {S, P, Bytes} = queued(Side, []),
+    set(S, [{high_watermark, 1000}]),
+    Senders = [
+        begin
+            Pid = start(fun() -> Side:send(S, [Letter]) end),
+            waits(Pid),
+            Pid
+        end
+     || Letter <- "abcd"
+    ],
+    hears(P, [Bytes, "abcd"]),
+    [?assertEqual(ok, result(Sender)) || Sender <- Senders],
+    close([S, P]).
 
 %% The sender waits for its peer, which reads only after the ticks: a scheduler that waited with it would not tick at all.
 send_waits_for_a_slow_peer_and_nothing_else_does(_) ->
-    {C, S} = pair([binary, {active, false}]),
+    {C, S} = gentcp_sockets:pair([binary]),
     Self = self(),
     Data = rand:bytes(1 bsl 20),
     Count = 40,
@@ -50,14 +161,14 @@ send_waits_for_a_slow_peer_and_nothing_else_does(_) ->
     end),
     ok = gentcp:controlling_process(C, Sender),
     Sender ! go,
-    await_blocked(Sender),
+    gentcp_sockets:await_blocked(Sender),
     Tickers = [spawn_ticker(self()) || _ <- lists:seq(1, erlang:system_info(schedulers_online))],
     Latest = lists:max([latest_tick(T) || T <- Tickers]),
     ?assert(is_process_alive(Sender)),
     receive sent -> error(sent_too_early) after 0 -> ok end,
     ct:pal("latest tick: ~p ms", [Latest]),
     ?assert(Latest < 1000),
-    Hash = receive_hash(S, Count * byte_size(Data), crypto:hash_init(sha256)),
+    Hash = gentcp_sockets:receive_hash(S, Count * byte_size(Data), crypto:hash_init(sha256)),
     ?assertEqual(crypto:hash(sha256, binary:copy(Data, Count)), Hash),
     ?assertEqual(sent, next()),
     close([S]).
@@ -73,93 +184,140 @@ tick(Count, Last, Latest) ->
     tick(Count - 1, Now, max(Latest, Now - Last - 1)).
 
 latest_tick(Pid) ->
-    receive {latest, Pid, Latest} -> Latest after 4 * ?WAIT -> error(stuck) end.
+    receive {latest, Pid, Latest} -> Latest after ?WAIT -> error(stuck) end.
 
-send_timeout_leaves_bytes_queued(_) ->
-    {C, S} = pair([binary, {active, false}, {send_timeout, 30}]),
-    Data = rand:bytes(1 bsl 20),
-    Sent = fill(C, Data, 1),
-    Hash = receive_hash(S, Sent * byte_size(Data), crypto:hash_init(sha256)),
-    ?assertEqual(crypto:hash(sha256, binary:copy(Data, Sent)), Hash),
-    close([C, S]).
+either_watermark_drags_the_other(Config) ->
+    {S, P} = pair(side(Config), [{low_watermark, 20000}]),
+    ?assertEqual(20000, get(S, high_watermark)),
+    [
+        begin
+            set(S, [{Name, Value}]),
+            ?assertEqual({Low, High}, {get(S, low_watermark), get(S, high_watermark)})
+        end
+     || {Name, Value, Low, High} <- [
+            {high_watermark, 50000, 20000, 50000}, {high_watermark, 10, 10, 10}, {low_watermark, 70, 70, 70}
+        ]
+    ],
+    close([S, P]).
 
-%% Sends until {error, timeout}; how often, that one included.
-fill(C, Data, Count) when Count < 100 ->
-    case gentcp:send(C, Data) of
-        ok -> fill(C, Data, Count + 1);
-        {error, timeout} -> Count
-    end.
+send_of_no_iodata_is_einval(Config) ->
+    Side = side(Config),
+    {S, P} = pair(Side, []),
+    [?assertEqual({error, einval}, Side:send(S, Data)) || Data <- [foo, 1, <<1:4>>, [1 | foo], [300], {a}, #{}]],
+    ?assertEqual(ok, Side:send(S, ["still ", [$h | <<"ere">>]])),
+    hears(P, "still here"),
+    close([S, P]).
 
-send_timeout_close_closes(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    ok = gentcp:setopts(C, [{send_timeout, 30}, {send_timeout_close, true}, {active, true}]),
-    _ = fill(C, rand:bytes(1 bsl 20), 1),
-    ?assertEqual({tcp_closed, C}, next()),
-    ?assertEqual({error, closed}, gentcp:send(C, "x")),
-    close([C, S]).
+%% ---- send_timeout ----
 
-shutdown_write_flushes_first(_) ->
-    {C, S} = pair([binary, {active, false}, {high_watermark, 1 bsl 30}]),
-    Data = rand:bytes(5000000),
-    ok = gentcp:send(C, Data),
-    ok = gentcp:shutdown(C, write),
-    ?assertEqual({error, timeout}, gentcp:recv(C, 0, 0)),
-    {ok, Received} = gentcp:recv(S, byte_size(Data), ?WAIT),
-    ?assertEqual(erlang:md5(Data), erlang:md5(Received)),
-    ?assertEqual({error, closed}, gentcp:recv(S, 0, ?WAIT)),
-    close([C, S]).
+send_timeout_ends_the_wait_but_the_bytes_stay_queued(Config) ->
+    Side = side(Config),
+    [
+        begin
+            {S, P, Bytes} = queued(Side, []),
+            set(S, [{high_watermark, 1000}, {send_timeout, Timeout}]),
+            ?assertEqual({error, timeout}, Side:send(S, "lat")),
+            ?assertEqual({error, timeout}, Side:send(S, "er")),
+            hears(P, [Bytes, "later"]),
+            sent(S),
+            ?assertEqual(ok, Side:send(S, "in time")),
+            hears(P, "in time"),
+            close([S, P])
+        end
+     || Timeout <- [0, 20]
+    ].
 
-close_flushes(_) ->
-    {C, S} = pair([binary, {active, false}, {high_watermark, 1 bsl 30}]),
-    Data = rand:bytes(5000000),
-    ok = gentcp:send(C, Data),
-    Self = self(),
-    Closer = spawn_link(fun() ->
-        ok = gentcp:close(C),
-        Self ! closed
-    end),
-    await_blocked(Closer),
-    ?assertEqual(ok, gentcp:send(C, "x")), % the socket is open to others until close returns, as on inet
-    ?assertEqual(ok, gentcp:setopts(C, [{send_timeout, 10}])),
-    {ok, Received} = gentcp:recv(S, byte_size(Data), ?WAIT),
-    ?assertEqual({ok, <<"x">>}, gentcp:recv(S, 1, ?WAIT)),
-    ?assertEqual(erlang:md5(Data), erlang:md5(Received)),
-    ?assertEqual(closed, next()),
+send_timeout_close_ends_a_passive_socket(Config) ->
+    Side = side(Config),
+    ends_with_timeout(Side, 20).
+
+%% That of inet lives on if it is 0.
+send_timeout_close_ends_a_socket_whatever_the_timeout(Config) ->
+    ends_with_timeout(side(Config), 0).
+
+ends_with_timeout(Side, Timeout) ->
+    {S, P, Bytes} = timed_out(Side, [{send_timeout, Timeout}]),
+    ?assertEqual({error, enotconn}, Side:send(S, "x")),
+    ?assertEqual({error, enotconn}, recv(S, 0)),
+    ?assertEqual(false, get(S, active)),
+    Heard = gentcp_norm:hears_to_the_end(P),
+    ?assert(byte_size(Heard) < byte_size(Bytes)),
+    close([S, P]).
+
+%% inet's doesn't hear of it.
+send_timeout_close_tells_the_owner_of_an_active_socket(Config) ->
+    Side = side(Config),
+    {S, P, _} = timed_out(Side, [{active, true}, {send_timeout, 20}]),
+    Side =:= gen_tcp orelse ?assertEqual({tcp_closed, S}, next()),
+    nothing_came(Side),
+    close([S, P]).
+
+timed_out(Side, Options) ->
+    {S, P, Bytes} = queued(Side, [{send_timeout_close, true} | Options]),
+    set(S, [{high_watermark, 1000}]),
+    ?assertEqual({error, timeout}, Side:send(S, "never sent")),
+    {S, P, Bytes}.
+
+%% ---- the peer ends ----
+
+after_the_peer_closed_send_is_ok_then_closed_then_enotconn(Config) ->
+    Side = side(Config),
+    [
+        begin
+            {S, P} = pair(Side, [{show_econnreset, Show}]),
+            close([P]),
+            ?assertEqual(ok, Side:send(S, "x")),
+            told_of_a_reset(Side, S, Lost)
+        end
+     || {Show, Lost} <- [{false, closed}, {true, econnreset}]
+    ].
+
+after_the_peers_reset_send_is_closed_then_enotconn(Config) ->
+    Side = side(Config),
+    [
+        begin
+            {S, P} = pair(Side, [{show_econnreset, Show}]),
+            reset(P),
+            told_of_a_reset(Side, S, Lost)
+        end
+     || {Show, Lost} <- [{false, closed}, {true, econnreset}]
+    ].
+
+%% When it has come: 7 is TCP_CLOSE.
+told_of_a_reset(Side, S, Lost) ->
+    until(fun() -> {ok, [{raw, 6, 11, <<7>>}]} =:= inet:getopts(S, [{raw, 6, 11, 1}]) end),
+    ?assertEqual({error, Lost}, Side:send(S, "x")),
+    ?assertEqual({error, enotconn}, Side:send(S, "x")),
+    ?assertEqual({error, Lost}, recv(S, 0)),
+    ?assertEqual({error, enotconn}, recv(S, 0)),
     close([S]).
 
-after_close(_) ->
-    {C, S} = pair([]),
-    close([C]),
-    ?assertEqual({error, closed}, gentcp:recv(C, 0, 0)),
-    ?assertEqual({error, closed}, gentcp:send(C, "x")),
-    ?assertEqual({error, closed}, gentcp:shutdown(C, write)),
-    ?assertEqual({error, closed}, gentcp:unrecv(C, "x")),
-    ?assertEqual({error, closed}, gentcp:accept(C, 0)),
-    ?assertEqual({error, closed}, gentcp:controlling_process(C, spawn(fun() -> ok end))),
-    ?assertEqual({error, einval}, gentcp:setopts(C, [{nodelay, true}])),
-    ?assertEqual({error, einval}, gentcp:getopts(C, [nodelay])),
-    ?assertEqual({error, einval}, gentcp:peername(C)),
-    ?assertEqual({error, einval}, gentcp:sockname(C)),
-    ?assertEqual({error, einval}, gentcp:port(C)),
-    ?assertEqual(ok, gentcp:close(C)),
-    close([S]).
+a_waiting_send_outlives_the_end_without_exit_on_close(Config) ->
+    Side = side(Config),
+    {S, P, Bytes} = queued(Side, [{exit_on_close, false}]),
+    set(S, [{high_watermark, 1000}]),
+    Sender = start(fun() -> Side:send(S, "last") end),
+    waits(Sender),
+    ok = gen_tcp:shutdown(P, write),
+    ?assertEqual({error, closed}, recv(S, 0)),
+    waits(Sender),
+    hears(P, [Bytes, "last"]),
+    ?assertEqual(ok, result(Sender)),
+    close([S, P]).
 
-peers_end_passive(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    ok = gentcp:send(C, "last"),
-    close([C]),
-    ?assertEqual({error, closed}, gentcp:recv(S, 5, ?WAIT)),
-    ?assertEqual({error, enotconn}, gentcp:recv(S, 0, ?WAIT)),
-    {ok, [{active, false}]} = gentcp:getopts(S, [active]),
-    ok = gentcp:setopts(S, [{active, once}]),
-    ?assertEqual({tcp_closed, S}, next()),
-    quiet().
+%% ---- files ----
 
-emsgsize(_) ->
-    {C, S} = pair([binary, {active, false}]),
-    ok = gentcp:setopts(S, [{packet, 4}, {packet_size, 100}, {active, true}]),
-    ok = gentcp:send(C, <<101:32>>),
-    ?assertEqual({tcp_error, S, emsgsize}, next()),
-    ?assertEqual({tcp_closed, S}, next()),
-    close([C, S]),
-    quiet().
+a_file_gets_no_packet_header(Config) ->
+    Side = side(Config),
+    {S, P} = pair(Side, [{packet, 2}]),
+    Name = filename:join(proplists:get_value(priv_dir, Config), "file"),
+    ok = file:write_file(Name, "0123456789"),
+    {ok, File} = file:open(Name, [raw, read, binary]),
+    ?assertEqual(ok, Side:send(S, "before")),
+    ?assertEqual({ok, 4}, file:sendfile(File, S, 3, 4, [])),
+    ?assertEqual(ok, Side:send(S, "after")),
+    hears(P, <<6:16, "before3456", 5:16, "after">>),
+    ok = file:close(File),
+    close([S]),
+    hears_the_end(P),
+    close([P]).
