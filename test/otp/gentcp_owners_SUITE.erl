@@ -5,13 +5,11 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -import(gentcp_sockets, [
-    pair/1, close/1, await_messages/1, kill/1, next/0, quiet/0, flush/0, until/1
+    pair/1, close/1, await_messages/1, kill/1, next/0, quiet/0, flush/0
 ]).
 
 -export([all/0, suite/0]).
 -export([
-    owner_death_closes/1,
-    owner_death_flushes/1,
     hand_over_under_traffic/1,
     new_owner_hands_on_at_once/1,
     owner_killed_while_handing_over/1,
@@ -21,7 +19,6 @@
 ]).
 
 -define(WAIT, 5000).
--define(LOCAL, {127, 0, 0, 1}).
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -30,39 +27,6 @@ all() ->
     [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info].
 
 %% ---- owners ----
-
-owner_death_closes(_) ->
-    [
-        begin
-            {C, S} = pair([binary, {active, false}]),
-            Owner = spawn(fun() -> receive never -> ok end end),
-            ok = gentcp:controlling_process(C, Owner),
-            exit(Owner, Reason),
-            ?assertEqual({error, closed}, gentcp:recv(S, 0, ?WAIT)),
-            close([S])
-        end
-     || Reason <- [kill, shutdown]
-    ],
-    Self = self(),
-    {Pid, Ref} = spawn_monitor(fun() ->
-        {ok, L} = gentcp:listen(0, []),
-        Self ! gentcp:port(L)
-    end),
-    {ok, Port} = next(),
-    ?assertEqual({'DOWN', Ref, process, Pid, normal}, next()),
-    until(fun() -> gentcp:connect(?LOCAL, Port, [], ?WAIT) =:= {error, econnrefused} end).
-
-owner_death_flushes(_) ->
-    {C, S} = pair([binary, {active, false}, {high_watermark, 1 bsl 30}]),
-    Data = rand:bytes(5000000),
-    Owner = spawn(fun() -> receive Message -> exit(Message) end end),
-    ok = gentcp:controlling_process(C, Owner),
-    ok = gentcp:send(C, Data),
-    exit(Owner, kill),
-    {ok, Received} = gentcp:recv(S, byte_size(Data), ?WAIT),
-    ?assertEqual(erlang:md5(Data), erlang:md5(Received)),
-    ?assertEqual({error, closed}, gentcp:recv(S, 0, ?WAIT)),
-    close([S]).
 
 %% A chain of owners: each takes what it gets for a while and hands on; together they got every number once, in order.
 hand_over_under_traffic(_) ->
