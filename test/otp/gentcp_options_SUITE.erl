@@ -5,7 +5,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -import(gentcp_sockets, [
-    pair/1, close/1, next/0, quiet/0
+    pair/1, close/1, next/0
 ]).
 
 -export([all/0, suite/0]).
@@ -27,10 +27,7 @@
     hand_over_passes_on_what_deliver_port_sent/1,
     binary_and_inet_backend_anywhere/1,
     delay_send_sends/1,
-    bad_options_exit_and_setopts_is_einval/1,
-    getopts_reads_what_was_set/1,
-    accept_inherits_options/1,
-    count_runs_out_with_tcp_passive/1
+    bad_options_exit_and_setopts_is_einval/1
 ]).
 
 -define(WAIT, 5000).
@@ -327,7 +324,7 @@ pktoptions(Module, Address, Receive, Send) ->
     [ok = gen_tcp:close(Socket) || Socket <- [L, C, S]],
     Result.
 
-%% ---- bad, read back, inherited, counted ----
+%% ---- bad ----
 
 bad_options_exit_and_setopts_is_einval(_) ->
     {C, S} = pair([]),
@@ -369,68 +366,6 @@ bad_options_exit_and_setopts_is_einval(_) ->
      || Names <- [[foo], [list], [binary], [backlog], [ip], [port], [line_delimiter], [{active, 1}], [active | foo]]
     ],
     close([C, S]).
-
-getopts_reads_what_was_set(_) ->
-    {C, S} = pair([{packet, raw}]),
-    ?assertEqual(
-        {ok, [{active, false}, {mode, list}, {packet, 0}, {linger, {false, 0}}, {send_timeout, infinity}]},
-        gentcp:getopts(S, [active, mode, packet, linger, send_timeout])
-    ),
-    Set = [
-        {active, 5},
-        {mode, binary},
-        {packet, line},
-        {packet_size, 1000},
-        {buffer, 2000},
-        {high_watermark, 20000},
-        {low_watermark, 10000},
-        {send_timeout, 100},
-        {send_timeout_close, true},
-        {exit_on_close, false},
-        {show_econnreset, true},
-        {linger, {true, 3}},
-        {nodelay, true},
-        {keepalive, true}
-    ],
-    ok = gentcp:setopts(S, Set),
-    ?assertEqual({ok, Set}, gentcp:getopts(S, [Name || {Name, _} <- Set])),
-    [
-        begin
-            ok = gentcp:setopts(S, [{packet, Packet}]),
-            ?assertEqual({ok, [{packet, Packet}]}, gentcp:getopts(S, [packet]))
-        end
-     || Packet <- [1, 2, 4, line, 0]
-    ],
-    ok = gentcp:setopts(S, []),
-    ok = gentcp:setopts(S, [{binary, false}]),
-    ?assertEqual({ok, [{mode, list}]}, gentcp:getopts(S, [mode])),
-    close([C, S]).
-
-accept_inherits_options(_) ->
-    {ok, L} = gentcp:listen(0, [{packet, 2}, {active, false}, {nodelay, true}, binary, {send_timeout, 7}]),
-    {ok, Port} = gentcp:port(L),
-    {ok, C} = gentcp:connect(?LOCAL, Port, []),
-    {ok, S} = gentcp:accept(L, ?WAIT),
-    Names = [packet, active, nodelay, mode, send_timeout],
-    ?assertEqual(
-        {ok, [{packet, 2}, {active, false}, {nodelay, true}, {mode, binary}, {send_timeout, 7}]},
-        gentcp:getopts(S, Names)
-    ),
-    close([C, S, L]).
-
-count_runs_out_with_tcp_passive(_) ->
-    {C, S} = pair([binary, {active, false}, {packet, 4}]),
-    ok = gentcp:setopts(S, [{active, 2}]),
-    ok = gentcp:setopts(S, [{active, 1}]),
-    [ok = gentcp:send(C, [I]) || I <- [1, 2, 3, 4]],
-    ?assertEqual(
-        [{tcp, S, <<1>>}, {tcp, S, <<2>>}, {tcp, S, <<3>>}, {tcp_passive, S}], [next() || _ <- [1, 2, 3, 4]]
-    ),
-    ?assertEqual({ok, <<4>>}, gentcp:recv(S, 0, ?WAIT)),
-    ok = gentcp:setopts(S, [{active, 0}]),
-    ?assertEqual({tcp_passive, S}, next()),
-    close([C, S]),
-    quiet().
 
 %% ---- on inet and on gentcp ----
 
