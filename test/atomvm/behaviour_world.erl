@@ -109,8 +109,12 @@ recv_all(T, Socket, Count) ->
         {error, Reason} -> {Count, Reason}
     end.
 
-%% So many, of no particular content.
-bytes(Count) -> iolist_to_binary(lists:duplicate(Count, $x)).
+%% So many, of no particular content. By halves: a list of all of them would keep AtomVM busy for long.
+bytes(0) ->
+    <<>>;
+bytes(Count) ->
+    Half = bytes(Count div 2),
+    iolist_to_binary([Half, Half, lists:duplicate(Count rem 2, $x)]).
 
 catching(Fun) ->
     try
