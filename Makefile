@@ -23,8 +23,8 @@ ATOMVM_BUILD  ?=
 atomvm = $(if $(ATOMVM_SOURCE),-DATOMVM_SOURCE=$(ATOMVM_SOURCE) -DATOMVM_BUILD=$(ATOMVM_BUILD))
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    differential fuzz conformance coverage bench-servers bench-quick bench bench-memory sizes test-atomvm bench-atomvm \
-    no-atomvm install clean
+    differential fuzz conformance coverage bench-servers bench-quick bench bench-all bench-memory sizes test-atomvm \
+    bench-atomvm no-atomvm install clean
 
 help:
 	@echo 'make run               see it work'
@@ -39,7 +39,8 @@ help:
 	@echo 'make valgrind          the C tests under valgrind'
 	@echo 'make coverage          check-asan, and which lines of the C side it has run'
 	@echo 'make bench-quick       gentcp beside OTP, raw epoll and libuv: the headline, in two minutes'
-	@echo 'make bench             the same, every case, for hours; CASE="part of a name" for some of them'
+	@echo 'make bench             all that has a target, in half an hour: docs/bench'
+	@echo 'make bench-all         every case, for hours; CASE="part of a name" for some of them'
 	@echo 'make bench-memory      what an idle connection costs, with 10,000 of them'
 	@echo 'make sizes             what the engine takes on a device, and what leaving parts out saves'
 	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
@@ -154,6 +155,9 @@ bench-quick: bench-servers
 	bench/run --quick
 
 bench: bench-servers
+	bench/run --table --docs docs/bench
+
+bench-all: bench-servers
 	bench/run $(if $(CASE),--case '$(CASE)')
 
 # The driver in the VM it is for; with ATOMVM_SANITIZE=address, in one that was built so, too.

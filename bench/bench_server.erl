@@ -21,10 +21,14 @@
 -define(FANOUT_SIZE, 64).
 
 -define(SO_REUSEPORT, {raw, 1, 15, <<1:32/native>>}).  % Linux; an option of its own only in newer OTP
+%% So that what is written is soon what is read, and not what the kernel has room for; option recbuf would change inet's
+%% buffer, too.
+-define(RECEIVE_BUFFER, {raw, 1, 8, <<131072:32/native>>}).
 -define(RESET, {linger, {true, 0}}).                    % leaves no TIME_WAIT
 
 start([Backend, Role, Mode, Packet, Acceptors, Listeners]) ->
-    Options = backend(Backend) ++ options(Packet, Mode),
+    [{ok, _} = application:ensure_all_started(gentcp) || Backend =:= gentcp], % for its parameters
+    Options = backend(Backend) ++ options(Packet, Mode) ++ [?RECEIVE_BUFFER || Role =:= discard],
     Ports = listen(number(Listeners), 0, Options),
     {ok, {_, Port}} = inet:sockname(hd(Ports)),
     Hub = spawn_link(fun() -> hub(Role) end),

@@ -78,7 +78,9 @@ int main(int argc, char **argv) {
     watch(poller, listener);
     watch(poller, STDIN_FILENO);
     for (;;) {
-        int found = check(epoll_wait(poller, events, EVENTS, timeout), "epoll_wait");
+        int found = epoll_wait(poller, events, EVENTS, timeout);
+        if (found < 0 && errno != EINTR) /* which strace(1) makes when it comes */
+            check(found, "epoll_wait");
         for (int i = 0; i < found; i++) {
             int fd = events[i].data.fd, one = 1;
             if (fd == STDIN_FILENO)

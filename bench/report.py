@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results as text, and as pictures drawn by gnuplot."""
+"""Results as text, as pictures drawn by gnuplot, and as the page in docs/bench."""
 
 import statistics
 import subprocess
 
-COLOURS = {"gentcp": "#1b7f5c", "inet": "#8c8c8c", "inet64k": "#5a5a5a", "socket": "#c2a14d", "c_epoll": "#2b5c8a",
+COLOURS = {"gentcp": "#1b7f5c", "gentcp_linger": "#12543d", "gentcp_one": "#7ec9a8", "gentcp_alone": "#7ec9a8",
+           "inet": "#8c8c8c", "inet64k": "#5a5a5a", "socket": "#c2a14d", "c_epoll": "#2b5c8a", "c_busy": "#6f9bc2",
            "c_gentcp": "#4fae8a", "c_libuv": "#a05195"}
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+VERDICTS = {"stretch": "stretch reached", "floor": "floor reached", "MISSED": "**missed**"}
 
 
 def median(runs, key):
     return statistics.median(run[key] for run in runs)
 
 
+# ---- text ----
+
 def text_of(result):
     lines = [result["name"]]
     for name, runs in result["runs"].items():
-        line = f"  {name:<9} {median(runs, 'cost'):9.2f} {result['unit']}"
+        line = f"  {name:<13} {median(runs, 'cost'):9.2f} {result['unit']}"
         if all("per_second" in run for run in runs):
             line += f" {median(runs, 'per_second'):10.0f}/s"
         if all(run.get("p99") for run in runs):
@@ -23,23 +28,39 @@ def text_of(result):
         ratio = result["ratios"].get(name, {}).get("cost")
         if ratio:
             line += f"  {ratio['median']:5.2f} times gentcp's ({ratio['low']:.2f} to {ratio['high']:.2f})"
-            floor = result["floors"].get(name)
-            if floor:
-                line += f", floor {floor}: {'reached' if ratio['median'] >= floor else 'MISSED'}"
         lines.append(line)
-    lines += [f"  {name:<9} skipped: {why}" for name, why in result["skipped"].items()]
+    lines += [f"  {name:<13} skipped: {why}" for name, why in result["skipped"].items()]
+    lines += [f"    {target['row']}: {reading(target)}: {target['verdict']}" for target in result["targets"]]
+    lines += [f"    {name}: {counts_text(calls)} a message"
+              for name, calls in result["counts"].get("calls", {}).items() if calls]
+    lines += [f"    {name}: {number:.0f} instructions a message"
+              for name, number in result["counts"].get("instructions", {}).items() if number]
     return "\n".join(lines)
 
 
-def draw(results, out):
+def reading(target):
+    ratio = target["ratio"]
+    if ratio is None:
+        return "-"
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+
+
+def counts_text(calls):
+    return ", ".join(f"{kind} {number:.2f}" for kind, number in calls.items())
+
+
+# ---- pictures ----
+
+def draw(results, work, out):
+    """Pictures into out, what they are drawn from into work."""
     groups = {}
     for case in results["cases"]:
         groups.setdefault(case["group"], []).append(case)
     for group, members in groups.items():
-        draw_group(group, members, results["machine"], out)
+        draw_group(group, members, results["machine"], work, out)
 
 
-def draw_group(group, members, machine, out):
+def draw_group(group, members, machine, work, out):
     """A bar for each case and server: the median cost, and all runs' spread."""
     servers = list(dict.fromkeys(name for case in members for name in case["runs"]))
     rows = []
@@ -50,7 +71,7 @@ def draw_group(group, members, machine, out):
             costs = [run["cost"] for run in runs] if runs else []
             cells += [f"{statistics.median(costs):.4f} {min(costs):.4f} {max(costs):.4f}" if costs else "- - -"]
         rows.append(" ".join(cells))
-    data = out / f"{group}.data"
+    data = work / f"{group}.data"
     data.write_text("\n".join(rows) + "\n", encoding="utf-8")
     plots = ", ".join(f"'{data}' using {3 * i + 2}:{3 * i + 3}:{3 * i + 4}:xtic(1) title '{name}' "
                       f"linecolor rgb '{COLOURS[name]}'" for i, name in enumerate(servers))
@@ -72,3 +93,84 @@ set title "{group}: median and spread\\n{machine["cpu"]}, OTP {machine["otp"]}, 
 plot {plots}
 """
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
+# ---- the page ----
+
+def write_page(results, path):
+    """Puts what was measured between the page's two marks; what stands around them is written by hand."""
+    before, after = "# Benchmark\n\n", ""
+    if path.exists():
+        before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+    path.write_text(before + BEGIN + page_of(results) + END + after, encoding="utf-8")
+
+
+def page_of(results):
+    machine = results["machine"]
+    parts = [f"Measured on {machine['date']} at commit {machine['commit']}: {machine['cpu']}, {machine['cores']} cores, "
+             f"Linux {machine['kernel']}, OTP {machine['otp']}; load average before it began {machine['load_average']}. "
+             f"Each figure is the median of {results['repeat']} interleaved repetitions of {results['seconds']:g} s, and in "
+             "brackets the least and the largest.\n", targets_table(results), *counts_tables(results),
+             figures_table(results), pictures(results)]
+    return "\n".join(part for part in parts if part)
+
+
+def table(head, rows):
+    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def bound(target, key):
+    if target[key] is None:
+        return ""
+    return f"{'at most ' if target['at_most'] else ''}{target[key]:g}"
+
+
+def targets_table(results):
+    """Row by row, the cases of a row together."""
+    judged = {}
+    for case in results["cases"]:
+        for target in case["targets"]:
+            judged.setdefault(target["row"], []).append((case["name"], target))
+    rows = [[row, name, reading(target), bound(target, "floor"), bound(target, "stretch"),
+             VERDICTS.get(target["verdict"], target["verdict"])]
+            for row, members in sorted(judged.items()) for name, target in members]
+    verdicts = [target["verdict"] for members in judged.values() for _, target in members]
+    with_floor = [target for members in judged.values() for _, target in members if target["floor"] is not None]
+    summary = (f"Of {len(with_floor)} floors, {sum(target['verdict'] in ('floor', 'stretch') for target in with_floor)} are "
+               f"reached; {verdicts.count('stretch')} of {len(verdicts)} readings reach their stretch, too.\n")
+    return "## Targets\n\n" + summary + "\n" + table(
+        ["what", "case", "reached", "floor", "stretch", ""], rows)
+
+
+def counts_tables(results):
+    calls, instructions = [], []
+    for case in results["cases"]:
+        counts = case["counts"]
+        calls += [[case["name"], name, *(f"{number:.2f}" for number in its.values())]
+                  for name, its in counts.get("calls", {}).items() if its]
+        instructions += [[case["name"], name, f"{number:.0f}"]
+                         for name, number in counts.get("instructions", {}).items() if number]
+    if calls:
+        yield "## System calls a message, by strace\n\n" + table(["case", "server", "recv", "send", "wait", "other"], calls)
+    if instructions:
+        yield ("## Instructions a message, by callgrind (outside the kernel)\n\n"
+               + table(["case", "server", "instructions"], instructions))
+
+
+def figures_table(results):
+    rows = []
+    for case in results["cases"]:
+        for name, runs in case["runs"].items():
+            cost = sorted(run["cost"] for run in runs)
+            row = [case["name"], name, f"{statistics.median(cost):.2f} ({cost[0]:.2f} to {cost[-1]:.2f})"]
+            for key, form in (("per_second", "{:.0f}"), ("p50", "{:.0f}"), ("p99", "{:.0f}"), ("switches", "{:.2f}")):
+                row.append(form.format(median(runs, key)) if all(run.get(key) is not None for run in runs) else "")
+            rows.append(row)
+    return "## All figures\n\nServer CPU in us a message; of memory, bytes a connection.\n\n" + table(
+        ["case", "server", "cost", "a second", "p50 us", "p99 us", "context switches a message"], rows)
+
+
+def pictures(results):
+    groups = list(dict.fromkeys(case["group"] for case in results["cases"]))
+    return "## Pictures\n\n" + "\n".join(f"![{group}]({group}.svg)" for group in groups) + "\n"

@@ -58,14 +58,21 @@ class Server:
 ERL = ["erl", "-noshell", "-pa", ROOT / "_build/default/lib/gentcp/ebin", "-pa"]
 
 
+LINGER_US = 200
+
+
 def server_command(case, name, build):
     if name == "c_epoll":
         return [build / "bench/epoll_echo"]
+    if name == "c_busy":
+        return [build / "bench/epoll_echo", "busy"]
     if name == "c_gentcp":
         return [build / "bench/gentcp_echo"]
     if name == "c_libuv":
         return [build / "bench/uv_echo"]
-    return [*ERL, build / "bench", "-s", "bench_server", "start", name, case.role, case.mode, case.packet, str(case.acceptors), str(case.listeners)]
+    linger = ["-gentcp", "linger", str(LINGER_US)] if name == "gentcp_linger" else []
+    return [*ERL, build / "bench", *linger, "-s", "bench_server", "start", name.split("_")[0], case.role, case.mode,
+            case.packet, str(case.acceptors), str(case.listeners)]
 
 
 def client_command(case, name, build, port):
