@@ -5,7 +5,8 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -import(gentcp_norm, [
-    pair/2, close/1, reset/1, say/2, hears/2, hears_the_end/1, start/1, result/1, next/0, nothing_came/1, set/2, get/2, recv/2
+    pair/2, close/1, reset/1, say/2, hears/2, hears_the_end/1, start/1, result/1, next/0, nothing_came/1, set/2, get/2,
+    recv/2
 ]).
 -import(gentcp_sockets, [await_messages/1]).
 
@@ -43,7 +44,9 @@ all() ->
     [{group, inet}, {group, gentcp}].
 
 groups() ->
-    gentcp_norm:groups(?MODULE, [errors_the_end_and_tcp_passive_are_handed_over_too, an_owner_that_traps_exits_gets_none]).
+    gentcp_norm:groups(?MODULE, [
+        errors_the_end_and_tcp_passive_are_handed_over_too, an_owner_that_traps_exits_gets_none
+    ]).
 
 init_per_group(Group, Config) ->
     [{side, gentcp_norm:side(Group)} | Config].
@@ -232,7 +235,7 @@ a_count_is_kept_when_handed_over(Config) ->
     ?assertEqual(2, get(S, active)),
     say(P, "2\n3\n4\n"),
     ?assertEqual(
-        [{Owner, Message} || Message <- [{tcp, S, <<"1\n">>}, {tcp, S, <<"2\n">>}, {tcp, S, <<"3\n">>}, {tcp_passive, S}]],
+        [{Owner, {tcp, S, Line}} || Line <- [<<"1\n">>, <<"2\n">>, <<"3\n">>]] ++ [{Owner, {tcp_passive, S}}],
         [next() || _ <- lists:seq(1, 4)]
     ),
     ?assertEqual({ok, <<"4\n">>}, recv(S, 0)),

@@ -324,7 +324,7 @@ requests(Config) ->
     lines(side(Config), http, [
         {"GET /a?b HTTP/1.1\r\n", {http_request, 'GET', {abs_path, <<"/a?b">>}, {1, 1}}},
         {"OPTIONS * HTTP/1.0\n", {http_request, 'OPTIONS', '*', {1, 0}}},
-        {"MINE http://h:80/p HTTP/1.1\r\n", {http_request, <<"MINE">>, {absoluteURI, http, <<"h">>, 80, <<"/p">>}, {1, 1}}},
+        {"MINE http://h:8/p HTTP/1.1\r\n", {http_request, <<"MINE">>, {absoluteURI, http, <<"h">>, 8, <<"/p">>}, {1, 1}}},
         {"CONNECT h:443 HTTP/1.1\r\n", {http_request, <<"CONNECT">>, {scheme, <<"h">>, <<"443">>}, {1, 1}}}
     ]).
 

@@ -125,7 +125,8 @@ options_that_cannot_be_read_are_einval(Config) ->
 an_option_of_another_family_is_absent(Config) ->
     {S, P} = pair(side(Config), []),
     ?assertEqual(
-        {ok, [{nodelay, false}, {keepalive, false}]}, inet:getopts(S, [nodelay, tclass, ipv6_v6only, recvtclass, keepalive])
+        {ok, [{nodelay, false}, {keepalive, false}]},
+        inet:getopts(S, [nodelay, tclass, ipv6_v6only, recvtclass, keepalive])
     ),
     close([S, P]).
 

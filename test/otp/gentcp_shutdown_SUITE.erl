@@ -5,8 +5,8 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -import(gentcp_norm, [
-    pair/2, accepted/2, queued/2, pending/1, close/1, reset/1, say/2, hears/2, hears_the_end/1, hears_to_the_end/1, start/1,
-    waits/1, result/1, next/0, nothing_came/1, set/2, recv/2
+    pair/2, accepted/2, queued/2, pending/1, close/1, reset/1, say/2, hears/2, hears_the_end/1, hears_to_the_end/1,
+    start/1, waits/1, result/1, next/0, nothing_came/1, set/2, recv/2
 ]).
 -import(gentcp_sockets, [until/1]).
 
