@@ -99,7 +99,7 @@ int gt_accept(gt_socket *listener, gt_op *op) {
         if (gt_op_last(&listener->readers) != op) /* served: the newest is served last */
             answer = 0;
     } else {
-        answer = listener->state == GT_CLOSING || listener->state == GT_SHUT ? GT_CLOSED : -EINVAL;
+        answer = gt_is_closed(listener) ? GT_CLOSED : -EINVAL;
     }
     gt_lock_drop(&listener->lock);
     return answer;

@@ -267,7 +267,7 @@ static int name_of(gt_socket *s, int (*name)(int, gt_address *), int ended, gt_a
     gt_lock_take(&s->lock);
     if (s->state == GT_ENDED)
         error = ended;
-    else if (s->watch.fd < 0 || s->state == GT_CLOSING)
+    else if (s->watch.fd < 0 || gt_is_closed(s))
         error = -EINVAL;
     else
         error = name(s->watch.fd, out);

@@ -27,8 +27,13 @@ void gt_begin_close(gt_socket *socket);
 /* Does somebody wait for a close that flushes? Until it is done inet's ports, and so our sockets, are open to others
  * for sending and for options. */
 bool gt_close_awaited(const gt_socket *socket);
+/* For others than those who receive: SHUT, or CLOSING and nobody waits for it. */
+bool gt_is_closed(const gt_socket *socket);
 /* Answers every op of a list with that status. */
 void gt_answer_all(gt_socket *socket, gt_op_list *list, int status);
+/* The stream of a passive socket has ended: the first who waits to send hears of it, the later ones enotconn, as if
+ * they had called only now. */
+void gt_answer_writers(gt_socket *socket, int status);
 /* Takes an op off its list and completes it with that status. False: its caller is gone. */
 bool gt_answer(gt_socket *socket, gt_op_list *list, gt_op *op, int status);
 /* What a call other than close answers in a state that isn't CONNECTED; owed: owe_recv or owe_send, cleared, or NULL.
@@ -52,6 +57,9 @@ bool gt_tell(gt_socket *socket, enum gt_message_kind kind, int reason);
  * socket's life. False as above. */
 bool gt_tell_end(gt_socket *socket, int reason);
 void gt_drop_input(gt_socket *socket);
+/* CLOSING: what comes is thrown away. A peer that sends before it reads would else be stuck, and the system would make
+ * a reset of the end, which takes with it what the peer hasn't read yet. */
+void gt_discard_input(gt_socket *socket);
 /* Without exit_on_close: the next read asks the system once more, for after shutdown(read) there may be more. */
 void gt_read_again(gt_socket *socket);
 

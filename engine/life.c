@@ -79,6 +79,17 @@ void gt_answer_all(gt_socket *s, gt_op_list *list, int status) {
         (void)gt_answer(s, list, list->first, status);
 }
 
+void gt_answer_writers(gt_socket *s, int status) {
+    bool told = false;
+
+    while (s->writers.first != NULL) {
+        gt_op *op = s->writers.first;
+        bool later = told && op->kind == GT_OP_SEND;
+        told = told || op->kind == GT_OP_SEND;
+        (void)gt_answer(s, &s->writers, op, later ? -ENOTCONN : status);
+    }
+}
+
 void gt_end(gt_socket *s, int recv, int send) {
     close_descriptor(s);
     gt_drop_input(s);
@@ -90,6 +101,10 @@ void gt_end(gt_socket *s, int recv, int send) {
 
 bool gt_close_awaited(const gt_socket *s) {
     return s->state == GT_CLOSING && s->writers.first != NULL;
+}
+
+bool gt_is_closed(const gt_socket *s) {
+    return s->state == GT_SHUT || (s->state == GT_CLOSING && !gt_close_awaited(s));
 }
 
 void gt_shut(gt_socket *s) {
@@ -159,6 +174,7 @@ void gt_begin_close(gt_socket *s) {
     s->closing.limit += linger_on ? (int64_t)s->settings.linger * 1000 : FLUSH_TOTAL_MS;
     allow_flush(s, now);
     gt_poller_want(&s->watch, GT_WRITABLE);
+    gt_discard_input(s);
 }
 
 int gt_close(gt_socket *s, gt_op *op) {
@@ -312,6 +328,8 @@ void gt_ready(gt_socket *s, int readiness) {
         /* Input first: after a reset, what the peer sent before it can still be read. */
         if (s->state == GT_CONNECTED)
             gt_pump_input(s);
+        else
+            gt_discard_input(s);
         if ((s->state == GT_CONNECTED || s->state == GT_CLOSING) &&
             (readiness == 0 || (readiness & (GT_WRITABLE | GT_HANGUP)) != 0))
             gt_pump_output(s);

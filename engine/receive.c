@@ -96,11 +96,9 @@ void gt_input_over(gt_socket *s, int error) {
     bool answered_recv = s->readers.first != NULL;
 
     gt_drop_input(s);
-    if (answered_send) {
-        gt_drop_output(s);
-        gt_answer_all(s, &s->writers, GT_CLOSED);
-    }
     if (active(s)) {
+        if (answered_send) /* a reset is what their own writing would have met */
+            gt_answer_all(s, &s->writers, answer == -ECONNRESET ? answer : GT_CLOSED);
         if (!gt_tell_end(s, answer) || s->settings.exit_on_close)
             gt_shut(s);
         else
@@ -112,6 +110,8 @@ void gt_input_over(gt_socket *s, int error) {
     else
         s->read_ended = true;
     gt_answer_all(s, &s->readers, answer);
+    if (answered_send)
+        gt_answer_writers(s, answer == -ECONNRESET ? answer : GT_CLOSED);
 }
 
 /* ---- packets ---- */
@@ -355,6 +355,24 @@ void gt_pump_input(gt_socket *s) {
         else
             gt_input_over(s, came == 0 ? GT_CLOSED : (int)came);
     }
+}
+
+void gt_discard_input(gt_socket *s) {
+    size_t room;
+    uint8_t *scratch = s->host->scratch(&room);
+    size_t turn = 0;
+    ssize_t came;
+
+    if (scratch == NULL)
+        return;
+    do {
+        came = gt_sys_recv(s->watch.fd, scratch, room);
+        turn += came > 0 ? (size_t)came : 0;
+    } while (came == (ssize_t)room && turn < TURN_BYTES);
+    if (came == (ssize_t)room)
+        gt_poller_again(&s->watch);
+    else
+        gt_poller_want(&s->watch, GT_READABLE);
 }
 
 /* ---- calls ---- */

@@ -73,7 +73,7 @@ int gt_output_over(gt_socket *s, int error, bool answered) {
     }
     gt_end(s, answer, answered_send && !s->read_ended ? 0 : GT_CLOSED);
     gt_answer_all(s, &s->readers, answer);
-    gt_answer_all(s, &s->writers, answer);
+    gt_answer_writers(s, answer);
     return answer;
 }
 
@@ -259,8 +259,7 @@ int gt_send(gt_socket *s, const struct iovec *parts, int count, void *source, gt
         goto out;
     head.iov_len = (size_t)answer;
     total += head.iov_len;
-    /* To send nothing, or later, is always ok. */
-    if (s->write_ended && (gt_has_output(s) || (total > 0 && !s->settings.delay_send))) {
+    if (s->end_late) {
         answer = gt_output_over(s, -EPIPE, true);
         goto out;
     }
@@ -307,6 +306,7 @@ int gt_shutdown(gt_socket *s, int how) {
         answer = gt_not_connected(s, NULL);
     } else if (how != SHUT_RD && gt_has_output(s)) {
         s->write_ended = true;
+        s->end_late = true;
         s->end_both = s->end_both || how == SHUT_RDWR;
     } else {
         answer = shut_down(s, how);

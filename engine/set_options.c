@@ -236,17 +236,13 @@ static void after_setting(gt_socket *s) {
     gt_pump_input(s);
 }
 
-static bool closed(const gt_socket *s) {
-    return s->state == GT_SHUT || (s->state == GT_CLOSING && !gt_close_awaited(s));
-}
-
 int gt_set_options(gt_socket *s, const gt_option *options, int count) {
     bool was_passive;
     uint8_t old_packet;
     int error = 0;
 
     gt_lock_take(&s->lock);
-    if (closed(s))
+    if (gt_is_closed(s))
         error = -EINVAL;
     for (int i = 0; i < count && error == 0; i++)
         error = gt_option_check(&options[i], GT_AT_SET);
@@ -430,7 +426,7 @@ int gt_get_option(gt_socket *s, gt_option *option) {
     if (option->name >= GT_OPTIONS || (gt_option_rows[option->name].where & GT_AT_GET) == 0)
         return -EINVAL;
     gt_lock_take(&s->lock);
-    if (closed(s))
+    if (gt_is_closed(s))
         error = -EINVAL;
     else if (option->name == GT_OPT_LINGER && s->state == GT_ENDED) /* one of the system's for inet */
         error = -ENOPROTOOPT;

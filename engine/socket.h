@@ -66,6 +66,7 @@ struct gt_socket {
     bool read_ended : 1;   /* the end was read; the socket lives on (exit_on_close false) */
     bool end_told : 1;     /* the owner has got tcp_closed */
     bool write_ended : 1;  /* shutdown(write) was asked for: once the queue is empty it is done */
+    bool end_late : 1;     /* while there was a queue: no send has been ok since, not even of nothing */
     bool end_both : 1;     /* and of reading: done with it, because the end of reading would drop the queue */
     bool congested : 1;    /* senders wait until the queue is down to low_watermark */
     bool open : 1;         /* the engine holds its reference of an open socket */

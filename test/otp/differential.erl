@@ -7,6 +7,7 @@
 -export_type([difference/0]).
 
 -define(AGREE_MS, 2000). % for one world to catch up with the other
+-define(PART_MS, 500).   % before what differs is taken for what may differ
 
 -type difference() :: #{
     number := pos_integer(),
@@ -40,8 +41,8 @@ steps(Number, [Step | Steps], {Inet, Ours} = Worlds) ->
     end.
 
 both(Step, {Inet0, Ours0} = Worlds) ->
-    try differential_purpose:on_inet(Step, Inet0, fun(World) -> step(Step, World) end) of
-        Inet -> agree(Step, Inet, step(Step, Ours0), erlang:monotonic_time(millisecond) + ?AGREE_MS)
+    try differential_purpose:on_inet(Step, Inet0, fun step/2) of
+        Inet -> agree(Step, Inet, step(Step, Ours0), erlang:monotonic_time(millisecond))
     catch
         throw:inet_hangs -> {parted, Worlds}
     end.
@@ -50,20 +51,15 @@ step(Step, World) ->
     differential_world:settle(differential_world:run(Step, differential_world:take_results(World))).
 
 %% One that is late in what it does gets the time to do it; what it did doesn't change.
-agree(Step, Inet, Ours, Deadline) ->
+agree(Step, Inet, Ours, Since) ->
     [I, G] = [differential_world:observe(World) || World <- [Inet, Ours]],
-    Loose = differential_world:loose(Inet),
-    Same = differential_purpose:view(I, Loose) =:= differential_purpose:view(G, Loose),
-    case Same orelse differential_purpose:parts(Step, I, G) of
-        true when Same ->
-            {same, {Inet, Ours}};
-        true ->
-            {parted, {Inet, Ours}};
-        false ->
-            case erlang:monotonic_time(millisecond) < Deadline of
-                true -> agree(Step, differential_world:settle(Inet), differential_world:settle(Ours), Deadline);
-                false -> {{I, G}, {Inet, Ours}}
-            end
+    Same = differential_purpose:view(I, Inet) =:= differential_purpose:view(G, Inet),
+    Waited = erlang:monotonic_time(millisecond) - Since,
+    case Same orelse (Waited >= ?PART_MS andalso differential_purpose:parts(Step, I, G, Inet)) of
+        true when Same -> {same, {Inet, Ours}};
+        true -> {parted, {Inet, Ours}};
+        false when Waited >= ?AGREE_MS -> {{I, G}, {Inet, Ours}};
+        false -> agree(Step, differential_world:settle(Inet), differential_world:settle(Ours), Since)
     end.
 
 possible(Step, W) ->

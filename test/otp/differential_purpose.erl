@@ -3,14 +3,14 @@
 %% same. Each clause has the name of what it is about.
 -module(differential_purpose).
 
--export([left_out/2, on_inet/3, view/2, parts/3]).
+-export([left_out/2, on_inet/3, view/2, parts/4]).
 
 %% ---- what is not done, because the two do something else ----
 
 -spec left_out(differential_world:step(), differential_world:world()) -> boolean().
-left_out(Step, Inet) ->
+left_out(Step0, Inet) ->
+    Step = checked(Step0),
     lists:any(fun(Row) -> Row(Step, Inet) end, [
-        fun length_beyond_32_bits/2,
         fun death_of_a_waiting_receiver/2,
         fun active_while_a_recv_waits/2,
         fun unrecv_of_packets/2,
@@ -19,19 +19,25 @@ left_out(Step, Inet) ->
         fun raw_data_without_length/2,
         fun count_of_raw_data/2,
         fun packet_too_large/2,
-        fun closed_but_not_flushed/2,
+        fun input_while_close_waits/2,
+        fun death_of_one_who_closes/2,
+        fun close_while_others_wait/2,
+        fun unrecv_while_a_recv_waits/2,
+        fun buffer_below_a_header/2,
+        fun buffer_set_amid_lines/2,
+        fun line_delimiter_of_a_listener/2,
         fun lines_longer_than_the_buffer/2,
         fun http_lines_for_a_port/2,
-        fun end_behind_a_part_of_a_packet/2,
-        fun bad_data_behind_a_queue/2,
+        fun refused_behind_a_queue/2,
         fun recv_for_a_port/2,
         fun left_passive_after_the_end/2,
-        fun close_of_an_orphan/2
+        fun queue_of_an_orphan/2,
+        fun death_of_an_owner_others_wait_on/2
     ]).
 
-%% inet cuts the length of a recv to 32 bits; gentcp says enomem.
-length_beyond_32_bits({call, _, _, recv, [Length, _]}, _) -> Length > 16#ffffffff;
-length_beyond_32_bits(_, _) -> false.
+%% No list sets nothing.
+checked({call, P, S, setopts, [Options]}) -> {call, P, S, setopts, [differential_world:proper(Options)]};
+checked(Step) -> Step.
 
 %% On inet its place stays taken, and the next data is lost; gentcp keeps the data for the next recv.
 death_of_a_waiting_receiver({exit, P, _}, Inet) ->
@@ -43,7 +49,7 @@ death_of_a_waiting_receiver(_, _) -> false.
 
 %% On inet the data goes to the owner, and the recv waits on; gentcp ends it with einval.
 active_while_a_recv_waits({call, _, S, setopts, [Options]}, Inet) ->
-    lists:any(fun(P) -> differential_world:call_of(P, Inet) =:= {recv, S} end, [p1, p2, p3]) andalso
+    waits_in(recv, S, Inet) andalso
         lists:keymember(active, 1, Options);
 active_while_a_recv_waits(_, _) -> false.
 
@@ -63,6 +69,8 @@ count_of_raw_data({call, _, S, setopts, [Options]}, Inet) ->
     Counts = [Active || {active, Active} <- Options ++ differential_world:options(S, [active], Inet)],
     Raw andalso Loose andalso Counts =/= [] andalso hd(Counts) =/= true andalso hd(Counts) =/= false andalso
         (is_atom(hd(Counts)) orelse hd(Counts) > 0);
+count_of_raw_data({call, _, S, getstat, [Names]}, Inet) ->
+    lists:member(recv_cnt, Names) andalso (is_raw(S, Inet) orelse lists:member(S, differential_world:loose(Inet)));
 count_of_raw_data(_, _) -> false.
 
 is_raw(S, Inet) ->
@@ -96,21 +104,32 @@ much_before_accept({peer_send, S, Bytes}, Inet) ->
     Sent > 0 andalso Sent + byte_size(Bytes) > 1400;
 much_before_accept(_, _) -> false.
 
-%% While close waits for the queue, inet's socket is as open as before for others; gentcp's is closed.
-closed_but_not_flushed({peer_receive, _}, _) -> false;
-closed_but_not_flushed({peer_reset, _}, _) -> false;
-closed_but_not_flushed({call, _, S, close, []}, Inet) ->
-    lists:any(fun(P) -> differential_world:call_of(P, Inet) =:= {send, S} end, [p1, p2, p3]);
-closed_but_not_flushed(Step, Inet) ->
-    lists:any(
-        fun(P) ->
-            case differential_world:call_of(P, Inet) of
-                {close, S} -> lists:member(S, tuple_to_list(Step));
-                _ -> false
-            end
-        end,
-        [p1, p2, p3]
-    ).
+%% While close waits for the queue, inet's socket still receives, and its owner hears of a reset; gentcp's doesn't, and
+%% the close returns.
+input_while_close_waits({call, _, S, Function, _}, Inet) ->
+    lists:member(Function, [recv, unrecv, shutdown]) andalso waits_in(close, S, Inet);
+input_while_close_waits({receive_all, _, S, _}, Inet) -> waits_in(close, S, Inet);
+input_while_close_waits({controlling_process, _, S, _}, Inet) -> waits_in(close, S, Inet);
+input_while_close_waits({Act, S}, Inet) -> Act =/= peer_receive andalso waits_in(close, S, Inet);
+input_while_close_waits({peer_send, S, _}, Inet) -> waits_in(close, S, Inet);
+input_while_close_waits(_, _) -> false.
+
+%% On inet nobody closes it any more.
+death_of_one_who_closes({exit, P, _}, Inet) ->
+    case differential_world:call_of(P, Inet) of
+        {close, S} -> differential_world:owner(S, Inet) =/= P;
+        _ -> false
+    end;
+death_of_one_who_closes(_, _) -> false.
+
+%% inet lets who waits in send or recv wait on until the queue is empty; gentcp's hear closed.
+close_while_others_wait({call, _, S, close, []}, Inet) ->
+    waits_in(send, S, Inet) orelse (waits_in(recv, S, Inet) andalso differential_world:queued(S, Inet));
+close_while_others_wait(_, _) -> false.
+
+%% inet's recv waits on; gentcp's gets it.
+unrecv_while_a_recv_waits({call, _, S, unrecv, _}, Inet) -> waits_in(recv, S, Inet);
+unrecv_while_a_recv_waits(_, _) -> false.
 
 %% For inet a line that its buffer can't hold is too long, or comes in pieces; gentcp does so only if buffer was set.
 lines_longer_than_the_buffer({peer_send, S, Bytes}, Inet) ->
@@ -126,13 +145,36 @@ recv_for_a_port({receive_all, _, S, _}, Inet) ->
 recv_for_a_port({call, P, S, recv, _}, Inet) -> recv_for_a_port({receive_all, P, S, 0}, Inet);
 recv_for_a_port({call, _, S, setopts, [Options]}, Inet) ->
     lists:member({deliver, port}, Options) andalso
-        lists:any(fun(P) -> differential_world:call_of(P, Inet) =:= {recv, S} end, [p1, p2, p3]);
+        waits_in(recv, S, Inet);
 recv_for_a_port(_, _) -> false.
 
-%% While its queue is flushed, a close of inet's socket, whose owner is dead, waits for ever.
-close_of_an_orphan({call, _, S, close, []}, Inet) ->
-    not differential_world:alive(differential_world:owner(S, Inet), Inet);
-close_of_an_orphan(_, _) -> false.
+%% Until its queue has gone out, which may be never, inet's socket is open to others than its dead owner, and its close
+%% waits.
+queue_of_an_orphan(Step, Inet) ->
+    S =
+        case Step of
+            {call, _, Name, _, _} -> Name;
+            {receive_all, _, Name, _} -> Name;
+            {controlling_process, _, Name, _} -> Name;
+            _ -> none
+        end,
+    S =/= none andalso not differential_world:alive(differential_world:owner(S, Inet), Inet) andalso
+        differential_world:queued(S, Inet).
+
+%% inet lets who waits wait on until the queue has gone out; gentcp's hear closed.
+death_of_an_owner_others_wait_on({exit, P, _}, Inet) ->
+    lists:any(
+        fun(Q) ->
+            case differential_world:call_of(Q, Inet) of
+                {Function, S} when Q =/= P, Function =:= send orelse Function =:= recv orelse Function =:= close ->
+                    differential_world:owner(S, Inet) =:= P andalso differential_world:queued(S, Inet);
+                _ ->
+                    false
+            end
+        end,
+        [p1, p2, p3]
+    );
+death_of_an_owner_others_wait_on(_, _) -> false.
 
 %% A hand-over that finds tcp_closed leaves inet's socket passive.
 left_passive_after_the_end({controlling_process, P, S, _}, Inet) ->
@@ -140,17 +182,42 @@ left_passive_after_the_end({controlling_process, P, S, _}, Inet) ->
         differential_world:alive(P, Inet) andalso differential_world:has_messages(P, S, [tcp_closed], Inet);
 left_passive_after_the_end(_, _) -> false.
 
-%% inet looks at what is to be sent when it is its turn.
-bad_data_behind_a_queue({call, _, S, send, [foo]}, Inet) ->
-    lists:any(fun(P) -> differential_world:call_of(P, Inet) =:= {send, S} end, [p1, p2, p3]);
-bad_data_behind_a_queue(_, _) -> false.
+%% Behind a sender that waits, inet looks at the next one's data, or finds that the way out is shut, when its turn comes.
+refused_behind_a_queue({call, _, S, send, [Data]}, Inet) ->
+    (Data =:= foo orelse differential_world:was_shut(S, Inet)) andalso waits_in(send, S, Inet);
+refused_behind_a_queue(_, _) -> false.
 
-%% inet reads once, then waits for more, which may be the end, as long as the timeout says; gentcp reads on.
-end_behind_a_part_of_a_packet({receive_all, _, S, _}, Inet) ->
-    not is_raw(S, Inet) andalso differential_world:peer_has_ended(S, Inet) andalso differential_world:unread(S, Inet);
-end_behind_a_part_of_a_packet({call, P, S, recv, [_, Timeout]}, Inet) when Timeout =/= infinity ->
-    end_behind_a_part_of_a_packet({receive_all, P, S, Timeout}, Inet);
-end_behind_a_part_of_a_packet(_, _) -> false.
+%% For inet a packet whose header its buffer can't hold is malformed.
+buffer_below_a_header({peer_send, S, _}, Inet) ->
+    differential_world:has(S, Inet) andalso buffer_below_a_header([], S, Inet);
+buffer_below_a_header({call, _, S, setopts, [Options]}, Inet) ->
+    lists:keymember(packet, 1, Options) andalso buffer_below_a_header(Options, S, Inet);
+buffer_below_a_header({accept, _, L, _}, Inet) ->
+    buffer_below_a_header([], L, Inet);
+buffer_below_a_header(_, _) -> false.
+
+buffer_below_a_header(Options, S, Inet) ->
+    case Options ++ differential_world:options(S, [packet, buffer], Inet) of
+        [] -> false;
+        All -> proplists:get_value(buffer, All, 1460) < header_size(proplists:get_value(packet, All))
+    end.
+
+header_size(cdr) -> 12;
+header_size(fcgi) -> 8;
+header_size(asn1) -> 8;
+header_size(N) when is_integer(N) -> N;
+header_size(raw) -> 0;
+header_size(_) -> 4.
+
+%% inet reads on into the buffer that it has.
+buffer_set_amid_lines({call, _, S, setopts, [Options]}, Inet) ->
+    lists:keymember(buffer, 1, Options) andalso is_text(S, Inet) andalso differential_world:not_delivered(S, Inet) =/= 0;
+buffer_set_amid_lines(_, _) -> false.
+
+%% Accepted sockets don't inherit it from inet's.
+line_delimiter_of_a_listener({call, _, L, setopts, [Options]}, _) ->
+    lists:keymember(line_delimiter, 1, Options) andalso (L =:= l1 orelse L =:= l2);
+line_delimiter_of_a_listener(_, _) -> false.
 
 %% inet gives them to a port without looking at what they say, so that fields begin a line of their own each time.
 http_lines_for_a_port(Step, Inet) ->
@@ -174,11 +241,20 @@ is_text(S, Inet) ->
 is_text(Packet) ->
     lists:member(Packet, [line, http, http_bin, httph, httph_bin]).
 
+waits_in(Function, S, Inet) ->
+    lists:any(fun(P) -> differential_world:call_of(P, Inet) =:= {Function, S} end, [p1, p2, p3]).
+
 %% ---- what is done to inet, so that it goes on as gentcp does ----
 
--spec on_inet(differential_world:step(), differential_world:world(), fun((World) -> World)) -> World when
+-spec on_inet(differential_world:step(), differential_world:world(), fun((differential_world:step(), World) -> World)) -> World when
     World :: differential_world:world().
-on_inet({controlling_process, P, S, To}, Inet, Run) ->
+on_inet({connect, P, S, Options, To}, Inet, Run) ->
+    {Later, Now} = lists:partition(fun is_dontroute/1, Options),
+    set_later(S, Later, Run({connect, P, S, Now, To}, Inet));
+on_inet({listen, P, L, Options}, Inet, Run) ->
+    {Later, Now} = lists:partition(fun is_dontroute/1, Options),
+    set_later(L, Later, Run({listen, P, L, Now}, Inet));
+on_inet({controlling_process, P, S, To} = Step, Inet, Run) ->
     Active = proplists:get_value(active, differential_world:options(S, [active], Inet)),
     Kinds = [tcp_error, tcp_passive, http],
     IsOwner = differential_world:owner(S, Inet) =:= P,
@@ -186,7 +262,7 @@ on_inet({controlling_process, P, S, To}, Inet, Run) ->
         %% inet is left passive, and its messages have gone; gentcp changes nothing.
         false when IsOwner ->
             Messages = differential_world:take_messages(P, S, Inet),
-            After = Run(Inet),
+            After = Run(Step, Inet),
             ok = differential_world:give_messages(P, Messages, Inet),
             Active =:= undefined orelse differential_world:set_options(S, [{active, Active}], After),
             differential_world:settle(After);
@@ -194,19 +270,27 @@ on_inet({controlling_process, P, S, To}, Inet, Run) ->
         true when IsOwner, P =/= To ->
             case differential_world:has_messages(P, S, Kinds, Inet) of
                 false ->
-                    Run(Inet);
+                    Run(Step, Inet);
                 true ->
                     Messages = differential_world:take_messages(P, S, Inet),
-                    After = Run(Inet),
+                    After = Run(Step, Inet),
                     Receiver = differential_world:owner(S, After),
                     ok = differential_world:give_messages(Receiver, Messages, After),
                     After
             end;
         _ ->
-            Run(Inet)
+            Run(Step, Inet)
     end;
-on_inet(_, Inet, Run) ->
-    Run(Inet).
+on_inet(Step, Inet, Run) ->
+    Run(Step, Inet).
+
+%% gen_tcp:option() has it, but inet's connect and listen exit.
+is_dontroute({Name, _}) -> Name =:= dontroute;
+is_dontroute(_) -> false.
+
+set_later(S, Options, Inet) ->
+    [ok = differential_world:set_options(S, [lists:last(Options)], Inet) || Options =/= [], differential_world:has(S, Inet)],
+    Inet.
 
 %% ---- what is not looked at ----
 
@@ -214,120 +298,141 @@ on_inet(_, Inet, Run) ->
 peer({State, econnreset, _}) -> {State, econnreset};
 peer(Peer) -> Peer.
 
--spec view(differential_world:observation(), [differential_world:name()]) -> term().
-view(#{processes := Processes, results := Results, peers := Peers} = Observation, Loose) ->
+-spec view(differential_world:observation(), differential_world:world()) -> term().
+view(#{processes := Processes, results := Results, peers := Peers} = Observation, Inet) ->
+    Loose = differential_world:loose(Inet),
     maps:remove(unsettled, Observation#{
         peers := maps:map(fun(_, Peer) -> peer(Peer) end, Peers),
         results := [{P, seen(Result, Loose)} || {P, Result} <- Results],
         processes := maps:map(
-            fun(_, {Status, Messages}) -> {Status, seen(Messages, Loose)} end, Processes
+            fun(_, {Status, Messages}) -> {Status, seen([to_port(M, Inet) || M <- Messages], Loose)} end, Processes
         )
     }).
 
-seen(Messages, Loose) when is_list(Messages) -> joined([M || M <- Messages, not exit_of_a_port(M)], Loose);
+%% To a port, inet's accepted sockets give lists in either mode.
+to_port({S, {data, Data}} = Message, Inet) ->
+    case differential_world:was_accepted(S, Inet) of
+        true -> {S, {data, iolist_to_binary(Data)}};
+        false -> Message
+    end;
+to_port(Message, _) -> Message.
+
+seen(Messages, Loose) when is_list(Messages) ->
+    joined(lists:sort(fun is_first/2, [M || M <- Messages, not exit_of_a_port(M)]), Loose);
+seen({ok, [{_, _} | _] = Values}, _) -> {ok, [value(Value) || Value <- Values]};
+%% What inet raises is its own code's, and not what its manual says.
+seen({error, {bad_generator, _}}, _) -> {error, einval};
 seen(Result, _) -> Result.
 
-%% Raw data has no boundaries.
-joined([{tcp, S, A}, {tcp, S, B} | Messages], Loose) when is_binary(A), is_binary(B); is_list(A), is_list(B) ->
-    case lists:member(S, Loose) of
-        true -> joined([{tcp, S, <<(iolist_to_binary(A))/binary, (iolist_to_binary(B))/binary>>} | Messages], Loose);
-        false -> [{tcp, S, A} | joined([{tcp, S, B} | Messages], Loose)]
-    end;
-joined([{tcp, S, A}, {tcp, S, B} | Messages], Loose) when is_binary(A), is_list(B) ->
-    case lists:member(S, Loose) of
-        true -> joined([{tcp, S, <<A/binary, (iolist_to_binary(B))/binary>>} | Messages], Loose);
-        false -> [{tcp, S, A} | joined([{tcp, S, B} | Messages], Loose)]
-    end;
-joined([{tcp, S, A} | Messages], Loose) ->
-    case lists:member(S, Loose) of
-        true -> [{tcp, S, iolist_to_binary(A)} | joined(Messages, Loose)];
-        false -> [{tcp, S, A} | joined(Messages, Loose)]
-    end;
-joined([Message | Messages], Loose) -> [Message | joined(Messages, Loose)];
-joined([], _) -> [].
+%% How large the kernel makes its buffers, and how much of a queue it has taken, is left to it.
+value({Name, Size}) when Name =:= sndbuf; Name =:= recbuf; Name =:= send_pend -> {Name, Size > 0};
+value(Value) -> Value.
 
-%% gentcp's sockets are no ports: their owners aren't linked to them.
-exit_of_a_port({'EXIT', Socket, _}) -> is_atom(Socket);
+%% Whose messages come first is a matter of speed, but not those of one socket.
+is_first(A, B) -> socket_of(A) =< socket_of(B).
+
+socket_of({S, {data, _}}) -> S;
+socket_of(Message) when is_tuple(Message), tuple_size(Message) > 1 -> element(2, Message);
+socket_of(_) -> none.
+
+%% Raw data has no boundaries.
+joined([Message | Messages], Loose) ->
+    case chunk(Message) of
+        {S, Data} ->
+            case lists:member(S, Loose) of
+                true -> joined(Message, S, Data, Messages, Loose);
+                false -> [Message | joined(Messages, Loose)]
+            end;
+        none ->
+            [Message | joined(Messages, Loose)]
+    end;
+joined([], _) ->
+    [].
+
+joined(Message, S, Data, [Next | Messages], Loose) ->
+    case chunk(Next) of
+        {S, More} when tuple_size(Next) =:= tuple_size(Message) -> joined(Message, S, [Data, More], Messages, Loose);
+        _ -> [{element(1, Message), S, iolist_to_binary(Data)} | joined([Next | Messages], Loose)]
+    end;
+joined(Message, S, Data, [], _) ->
+    [{element(1, Message), S, iolist_to_binary(Data)}].
+
+chunk({tcp, S, Data}) -> {S, Data};
+chunk({S, {data, Data}}) -> {S, Data};
+chunk(_) -> none.
+
+%% gentcp's sockets are no ports: their owners aren't linked to them, and hear nothing if another closes them.
+exit_of_a_port({'EXIT', Socket, normal}) -> is_atom(Socket);
 exit_of_a_port(_) -> false.
 
 %% ---- after what the two are no longer the same ----
 
--spec parts(differential_world:step(), differential_world:observation(), differential_world:observation()) -> boolean().
-parts(Step, Inet, Ours) ->
-    lists:any(fun(Row) -> Row(Step, Inet, Ours) end, [
-        fun malformed_and_left_over/3,
-        fun econnreset_of_its_own/3,
-        fun nothing_follows_tcp_closed/3,
-        fun send_timeout_close/3,
-        fun reset_met_by_what_was_queued/3,
-        fun reset_for_what_was_not_read/3,
-        fun end_behind_a_part_of_a_packet/3,
-        fun suspended_sender/3,
-        fun nothing_sent_after_a_late_shutdown/3
+-spec parts(differential_world:step(), Seen, Seen, differential_world:world()) -> boolean() when
+    Seen :: differential_world:observation().
+parts(Step, Inet, Ours, World) ->
+    lists:any(fun(Row) -> Row(Step, Inet, Ours, World) end, [
+        fun malformed_and_left_over/4,
+        fun econnreset_of_its_own/4,
+        fun nothing_follows_tcp_closed/4,
+        fun send_timeout_close/4,
+        fun reset_met_by_what_was_queued/4,
+        fun reset_for_what_was_not_read/4,
+        fun suspended_sender/4
     ]).
 
 %% inet closes the descriptor, and its owner hears nothing; gentcp's owner gets tcp_closed.
-send_timeout_close({call, P, S, send, _}, #{results := Results, processes := Before}, #{processes := After} = Ours) ->
+send_timeout_close({call, P, S, send, _}, #{results := Results, processes := Before}, #{processes := After} = Ours, _) ->
     Results =:= [{P, {error, timeout}}] andalso Results =:= maps:get(results, Ours) andalso
         lists:any(
             fun({Owner, {_, Messages}}) -> Messages =:= element(2, maps:get(Owner, Before)) ++ [{tcp_closed, S}] end,
             maps:to_list(After)
         );
-send_timeout_close(_, _, _) -> false.
+send_timeout_close(_, _, _, _) -> false.
 
 %% inet has sent the news to whoever sent last, who no longer waits for it; on gentcp the next send hears of it.
-reset_met_by_what_was_queued({call, P, _, Function, _}, #{results := [{P, Inet}]}, #{results := [{P, Ours}]}) when
-    Function =:= send; Function =:= recv
-->
-    lists:sort([Inet, Ours]) =:= [{error, closed}, {error, enotconn}];
-reset_met_by_what_was_queued(_, _, _) -> false.
-
-%% As above, after one's own shutdown.
-end_behind_a_part_of_a_packet({receive_all, P, _, _}, #{results := Inet}, #{results := Ours}) ->
-    case {Inet, Ours} of
-        {[{P, {ok, Shape, Data, {error, timeout}}}], [{P, {ok, Shape, Data, {error, closed}}}]} -> true;
-        _ -> false
-    end;
-end_behind_a_part_of_a_packet(_, _, _) -> false.
+reset_met_by_what_was_queued({call, P, S, send, _}, #{results := Inet}, #{results := Ours}, World) ->
+    Inet =:= [{P, {error, enotconn}}] andalso Ours =:= [{P, {error, closed}}] andalso
+        (differential_world:peer_has_ended(S, World) orelse differential_world:was_shut(S, World));
+reset_met_by_what_was_queued(_, _, _, _) -> false.
 
 %% A second sender waits for inet's port, and not for an answer: when the port is gone, its data is called bad.
-suspended_sender(_, #{results := Inet}, #{results := Ours}) ->
+suspended_sender(_, #{results := Inet}, #{results := Ours}, _) ->
     Told = fun({P, {error, einval}}) -> {P, {error, closed}}; (Result) -> Result end,
     length(Inet) > 1 andalso [Told(Result) || Result <- Inet] =:= Ours.
 
-%% inet forgets to forget that a shutdown was still to come.
-nothing_sent_after_a_late_shutdown({call, P, _, send, [<<>>]}, #{results := Inet}, #{results := Ours}) ->
-    Inet =:= [{P, {error, closed}}] andalso Ours =:= [{P, ok}];
-nothing_sent_after_a_late_shutdown(_, _, _) -> false.
-
 %% The kernel makes a reset of an end if there is something that was not read from it; gentcp may have read ahead.
-reset_for_what_was_not_read({Act, S}, #{peers := Inet}, #{peers := Ours}) when
+reset_for_what_was_not_read({Act, S}, #{peers := Inet}, #{peers := Ours}, World) when
     Act =:= peer_receive; Act =:= peer_close
 ->
     case {Inet, Ours} of
-        {#{S := {State, econnreset, _}}, #{S := {State, closed, _}}} -> true;
+        {#{S := {State, econnreset, _}}, #{S := {State, closed, _}}} -> differential_world:sent_by_peer(S, World) > 0;
+        {#{S := behind}, #{S := {_, closed, _}}} -> differential_world:sent_by_peer(S, World) > 0;
         _ -> false
     end;
-reset_for_what_was_not_read(_, _, _) -> false.
+reset_for_what_was_not_read(_, _, _, _) -> false.
 
-%% On inet without exit_on_close, the owner hears of later errors, and setting active once more reads on.
-nothing_follows_tcp_closed(_, #{processes := Inet}, #{processes := Ours}) ->
+%% On inet without exit_on_close, the owner hears of a later error.
+nothing_follows_tcp_closed(_, #{processes := Inet}, #{processes := Ours}, World) ->
     lists:any(
         fun({P, {_, Messages}}) ->
             {_, Before} = maps:get(P, Ours),
-            length(Messages) > length(Before) andalso lists:prefix(Before, Messages) andalso
-                (lists:keymember(tcp_closed, 1, Before) orelse
-                    element(1, lists:nth(length(Before) + 1, Messages)) =:= tcp_error)
+            case Messages -- Before of
+                [{tcp_error, S, _} = Error] ->
+                    Messages -- [Error] =:= Before andalso
+                        differential_world:options(S, [exit_on_close], World) =:= [{exit_on_close, false}];
+                _ ->
+                    false
+            end
         end,
         maps:to_list(Inet)
     ).
 
 %% With show_econnreset inet calls what comes of its own shutdown(write) a reset, contrary to what its source says.
-econnreset_of_its_own({call, P, _, Function, _}, #{results := [{P, {error, econnreset}}]}, #{results := Ours}) when
+econnreset_of_its_own({call, P, _, Function, _}, #{results := [{P, {error, econnreset}}]}, #{results := Ours}, _) when
     Function =:= send; Function =:= recv
 ->
     Ours =:= [{P, {error, closed}}];
-econnreset_of_its_own({call, _, S, send, _}, #{processes := Inet}, #{processes := Ours}) ->
+econnreset_of_its_own({call, _, S, send, _}, #{processes := Inet}, #{processes := Ours}, _) ->
     lists:any(
         fun({P, {_, Messages}}) ->
             {_, WithError} = maps:get(P, Inet),
@@ -335,19 +440,26 @@ econnreset_of_its_own({call, _, S, send, _}, #{processes := Inet}, #{processes :
         end,
         maps:to_list(Ours)
     );
-econnreset_of_its_own(_, _, _) -> false.
+econnreset_of_its_own(_, _, _, _) -> false.
 
 %% When inet comes upon a malformed header after a packet, or in setopts or unrecv, it says nothing of it until there is
-%% more to read.
-malformed_and_left_over(_, #{processes := Inet}, #{processes := Ours}) ->
+%% more to read. So there shall be more, and then it must say the same.
+malformed_and_left_over(_, #{processes := Inet}, #{processes := Ours}, World) ->
     lists:any(
         fun({P, {_, Messages}}) ->
             {_, Before} = maps:get(P, Inet),
             case lists:prefix(Before, Messages) andalso lists:nthtail(length(Before), Messages) of
-                [{tcp_error, S, emsgsize}, {tcp_closed, S}] -> true;
+                [{tcp_error, S, emsgsize}, {tcp_closed, S}] -> says_so_later(P, S, Messages, World);
                 _ -> false
             end
         end,
         maps:to_list(Ours)
     ).
 
+says_so_later(P, S, Messages, World) ->
+    differential_world:peer_is_there(S, World) andalso
+        begin
+            After = differential_world:settle(differential_world:run({peer_send, S, <<0>>}, World)),
+            #{processes := #{P := {_, More}}} = differential_world:observe(After),
+            More =:= Messages
+        end.

@@ -9,7 +9,12 @@
 -export([initial_state/0, command/1, precondition/2, postcondition/3, next_state/3]).
 -export([step/1]).
 
--import(proper_types, [bind/3, binary/1, boolean/0, elements/1, frequency/1, integer/2, list/1, non_empty/1, oneof/1]).
+-import(proper_types, [
+    bind/3, binary/1, boolean/0, elements/1, frequency/1, integer/2, list/1, non_empty/1, oneof/1, resize/2
+]).
+
+-define(OPTIONS, 6).            % in a list, at most: more would make one that is refused likely
+-define(PACKETS, 12).           % in one piece of data, at most
 
 -record(state, {
     sockets = [] :: [differential_world:name()],
@@ -20,7 +25,7 @@
 }).
 
 sequences() ->
-    proper_statem:commands(?MODULE).
+    proper_statem:more_commands(2, proper_statem:commands(?MODULE)).
 
 steps_of(Commands) ->
     [Step || {set, _, {call, ?MODULE, step, [Step]}} <- Commands].
@@ -34,8 +39,9 @@ postcondition(_, _, _) -> true.
 
 next_state(State, _, {call, _, step, [Step]}) ->
     case Step of
-        {connect, _, S, Options, peer} -> options(Options, add(S, State));
-        {listen, _, L, Options} -> options(Options, State#state{listeners = lists:usort([L | State#state.listeners])});
+        {connect, _, S, Options, peer} -> options(lists:reverse(Options), add(S, State));
+        {listen, _, L, Options} ->
+            options(lists:reverse(Options), State#state{listeners = lists:usort([L | State#state.listeners])});
         {peer_connect, _, S} -> add(S, State);
         {call, _, _, setopts, [Options]} -> options(Options, State);
         {peer_send, _, Bytes} -> State#state{rest = rest(Bytes, State)};
@@ -45,10 +51,11 @@ next_state(State, _, {call, _, step, [Step]}) ->
 add(S, #state{sockets = Sockets} = State) ->
     State#state{sockets = lists:usort([S | Sockets])}.
 
-options(Options, State) when is_list(Options) ->
-    Packet = proplists:get_value(packet, Options, State#state.packet),
-    State#state{packet = Packet};
-options(_, State) -> State.
+options(Options, State) ->
+    case lists:keyfind(packet, 1, differential_world:proper(Options)) of
+        {packet, Packet} -> State#state{packet = Packet};
+        false -> State
+    end.
 
 %% A packet that was begun is to be ended.
 rest(Bytes, #state{rest = <<>>, packet = Packet}) ->
@@ -84,16 +91,16 @@ kinds(#state{sockets = []}) ->
 kinds(#state{listeners = Listeners}) ->
     [{2, accept} || Listeners =/= []] ++ [{2, peer_connect} || Listeners =/= []] ++
         [
-            {1, accept}, {1, connect}, {1, listen}, {12, peer_send}, {12, recv}, {8, setopts}, {3, getopts}, {8, send},
-            {1, send_much}, {2, unrecv}, {3, shutdown}, {3, close}, {4, controlling_process}, {4, collect}, {2, exit},
-            {2, name}, {4, peer_receive}, {2, peer_shutdown}, {2, peer_close}, {2, peer_reset}
+            {1, accept}, {2, connect}, {1, listen}, {12, peer_send}, {12, recv}, {8, setopts}, {3, getopts}, {8, send},
+            {2, send_much}, {2, unrecv}, {3, shutdown}, {2, close}, {4, controlling_process}, {2, collect}, {1, exit},
+            {2, name}, {1, getstat}, {4, peer_receive}, {2, peer_shutdown}, {1, peer_close}, {1, peer_reset}
         ].
 
 kind(connect, State) -> connect(State);
 kind(listen, State) -> listen(State);
 kind(accept, State) -> accept(State);
 kind(recv, State) -> receives(State);
-kind(setopts, State) -> {call, process(), socket(State), setopts, [set_list()]};
+kind(setopts, State) -> {call, process(), socket(State), setopts, [frequency([{30, set_list()}, {1, no_list()}])]};
 kind(getopts, State) -> {call, process(), socket(State), getopts, [names()]};
 kind(send, State) -> send(State);
 kind(send_much, State) -> {call, process(), socket(State), send, [{much, 8000000}]};
@@ -101,6 +108,7 @@ kind(unrecv, State) ->
     {call, process(), socket(State), unrecv, [elements([<<"x">>, <<"abcdefgh">>, <<>>, foo])]};
 kind(shutdown, State) -> {call, process(), socket(State), shutdown, [elements([read, write, read_write])]};
 kind(close, State) -> {call, process(), socket(State), close, []};
+kind(getstat, State) -> {call, process(), socket(State), getstat, [counters()]};
 kind(name, State) -> {call, process(), socket(State), elements([peername, sockname, port]), []};
 kind(controlling_process, State) -> {controlling_process, process(), socket(State), process()};
 kind(collect, _) -> {collect, process()};
@@ -115,7 +123,7 @@ socket(#state{sockets = Sockets, listeners = Listeners}) ->
     frequency([{10, elements(Sockets)}] ++ [{1, elements(Listeners)} || Listeners =/= []]).
 
 connect(_State) ->
-    {connect, process(), elements([s1, s2, s3]), open_options(), frequency([{9, peer}, {1, refused}])}.
+    {connect, process(), elements([s1, s2, s3]), connect_options(), frequency([{18, peer}, {1, refused}, {1, late}])}.
 
 listen(_State) ->
     {listen, process(), elements([l1, l2]), open_options()}.
@@ -152,7 +160,7 @@ data(#state{packet = Packet}) ->
     frequency([{8, well_formed(Packet)}, {2, malformed(Packet)}, {1, bytes()}, {1, binary(20)}]).
 
 well_formed(Packet) ->
-    bind(non_empty(list(packet(Packet))), fun(Packets) ->
+    bind(resize(?PACKETS, non_empty(list(packet(Packet)))), fun(Packets) ->
         All = iolist_to_binary(Packets),
         Bytes = binary:part(All, 0, min(1400, byte_size(All))),
         oneof([Bytes, bind(integer(0, byte_size(Bytes)), fun(N) -> binary:part(Bytes, 0, N) end, false)])
@@ -191,8 +199,17 @@ malformed(line) -> elements([binary:copy(<<"l">>, 300), <<0, 255>>]);
 malformed(_) ->
     elements([<<-1:64>>, <<"nonsense\r\n">>, <<3, 1, 0, 0>>, <<4, 16#85, 1, 1, 1, 1, 1>>]).
 
+connect_options() ->
+    frequency([
+        {12, open_options()},
+        {1, bind(open_options(), fun(Options) -> [{line_delimiter, elements([$\n, $a])} | Options] end, false)}
+    ]).
+
 open_options() ->
-    with_active(list(frequency([{12, option()}, {1, only_at_open()}, {1, bad_option()}]))).
+    Good = frequency([{12, option()}, {1, only_at_open()}]),
+    with_active(frequency([{20, some(Good)}, {1, some(frequency([{5, Good}, {1, bad_option()}]))}])).
+
+some(Option) -> resize(?OPTIONS, list(Option)).
 
 %% Once at most: inet doesn't take back the first if it refuses the second.
 with_active(Options) ->
@@ -204,12 +221,12 @@ active() ->
     {active, elements([true, false, false, once, once, 1, 2, 3, 0, -1, -5, 32767, -32768])}.
 
 only_at_open() ->
-    elements([inet, {reuseaddr, true}]).
+    elements([inet, {reuseaddr, true}, {dontroute, true}, {dontroute, false}]).
 
 set_list() ->
     frequency([
-        {10, with_active(list(frequency([{9, option()}, {1, only_when_open()}])))},
-        {1, list(frequency([{5, option()}, {1, bad_option()}]))},
+        {10, with_active(some(frequency([{9, option()}, {1, only_when_open()}])))},
+        {1, some(frequency([{5, option()}, {1, bad_option()}]))},
         {3, [active()]},
         %% What the system refuses stands alone: inet doesn't take back what it has set before.
         {1, [{ttl, 0}]},
@@ -224,7 +241,7 @@ option() ->
         {8, oneof([
             {packet_size, elements([0, 3, 10, 1000])},
             {header, elements([0, 1, 3])},
-            {buffer, elements([100, 1460, 5000])},
+            {buffer, elements([1, 10, 100, 1460, 5000])},
             {exit_on_close, boolean()},
             {show_econnreset, boolean()},
             {deliver, elements([term, port])},
@@ -245,6 +262,8 @@ option() ->
 only_when_open() ->
     oneof([{line_delimiter, elements([$\n, $a, 0])}, {dontroute, boolean()}, {ttl, elements([1, 255])}]).
 
+no_list() -> elements([foo, {active, once}, <<>>, [{nodelay, true} | foo], [foo | {nodelay, true}]]).
+
 bad_option() ->
     elements([foo, {active, 32768}, {active, maybe}, {packet, 3}, {packet_size, -1}, {mode, foo}, {nodelay, 1},
               {linger, true}, {priority, foo}, {header, -1}, {send_timeout, -1}, 17]).
@@ -255,5 +274,15 @@ names() ->
         [high_watermark, low_watermark, send_timeout, send_timeout_close, delay_send, linger],
         [nodelay, keepalive, reuseaddr, priority, tos, ttl, recvtos, recvttl, dontroute],
         [high_msgq_watermark, low_msgq_watermark, tclass, ipv6_v6only, {raw, 6, 1, 4}],
+        [sndbuf, recbuf],
         elements([[list], [backlog], [foo], [], [ip], [fd], [port], [line_delimiter]])
+    ]).
+
+%% Those that don't depend on how the stream came in pieces.
+counters() ->
+    oneof([
+        [recv_oct, recv_cnt, send_oct, send_cnt, send_max],
+        [send_pend, send_oct],
+        [recv_cnt],
+        elements([[], [foo], [recv_oct, foo]])
     ]).

@@ -5,9 +5,10 @@
 -module(differential_world).
 
 -export([open/1, close/1, run/2, settle/1, take_results/1, observe/1]).
--export([alive/2, idle/2, call_of/2, has/2, had_peer/2, peer_is_there/2, peer_has_ended/2, owner/2, options/3]).
--export([unread/2, loose/1, was_put_back/2, in_a_packet/2, sent_before_accept/2, not_delivered/2]).
--export([set_options/3, has_messages/4, take_messages/3, give_messages/3]).
+-export([alive/2, idle/2, call_of/2, has/2, had_peer/2, peer_is_there/2, peer_has_ended/2, sent_by_peer/2]).
+-export([owner/2, socket/2, options/3, queued/2, loose/1, was_accepted/2, was_shut/2, was_put_back/2, in_a_packet/2]).
+-export([unread/2, sent_before_accept/2, not_delivered/2]).
+-export([set_options/3, has_messages/4, take_messages/3, give_messages/3, proper/1]).
 
 -export_type([world/0, step/0, name/0, process/0, observation/0]).
 
@@ -80,6 +81,9 @@
     peers = #{} :: #{name() => #peer{}},
     unsettled = [] :: [name() | process()],
     loose = [] :: [name()],     % whose raw data may be cut elsewhere than in the other world
+    coming = [] :: [{name(), name()}],  % connections to listeners, in their order
+    accepted = [] :: [name()],
+    shut = [] :: [name()],      % whose way out was shut down
     put_back = [] :: [name()],  % with bytes of unrecv
     timed_out = [] :: [name()]  % whose last recv has timed out, perhaps in the middle of a packet
 }).
@@ -152,7 +156,7 @@ run({connect, P, S, Options, To} = Step, #world{module = Module, target = Target
             late -> {Open, 0};
             refused -> {1, ?PATIENCE_MS}
         end,
-    W = call(P, Step, fun() -> Module:connect(?LOCAL, Port, Options, Timeout) end, W0),
+    W = call(P, Step, fun() -> in_time(Module, Timeout, Module:connect(?LOCAL, Port, Options, Timeout)) end, W0),
     case W#world.results of
         [{P, {ok, Socket}}] when To =:= peer -> add_peer(S, accept_from(Target, Socket), bind(S, Socket, P, W));
         _ -> W
@@ -178,7 +182,11 @@ run({call, P, S, Function, Arguments} = Step, W) ->
             {recv, [_, Timeout]} -> #call{step = Step, waits = Timeout =:= infinity};
             _ -> #call{step = Step, waits = Function =:= close}
         end,
-    Apply = fun() -> apply(module_of(Function), Function, [Socket | Arguments]) end,
+    Apply =
+        case {Function, Arguments} of
+            {recv, [Length, T]} -> fun() -> receive_once(Socket, Length, T) end;
+            _ -> fun() -> apply(module_of(Function), Function, [Socket | Arguments]) end
+        end,
     start(P, Call, Apply, loosen(S, Function, Arguments, W));
 run({receive_all, P, S, Timeout} = Step, W) ->
     Socket = socket(S, W),
@@ -207,7 +215,7 @@ run({peer_connect, L, S}, W) ->
     case inet:port(socket(L, W)) of
         {ok, Port} ->
             {ok, Peer} = gen_tcp:connect(?LOCAL, Port, peer_options(), ?PATIENCE_MS),
-            add_peer(S, Peer, W);
+            add_peer(S, Peer, W#world{coming = W#world.coming ++ [{L, S}]});
         {error, _} ->
             W
     end;
@@ -234,15 +242,32 @@ run({peer_reset, S}, W) ->
     ok = reset(Peer#peer.socket),
     put_peer(S, Peer#peer{did = reset}, W).
 
+%% Where all is at hand, inet is in time for 0 ms now and then.
+in_time(gen_tcp, 0, {ok, Socket}) ->
+    ok = gen_tcp:close(Socket),
+    {error, timeout};
+in_time(_, _, Result) ->
+    Result.
+
 %% What is left over of raw data lies in a buffer whose size is inet's own business.
 loosen(S, recv, [Length, _], W) when Length > 0 -> loosen(S, W);
 loosen(S, unrecv, _, W) -> loosen(S, W#world{put_back = [S | W#world.put_back]});
 loosen(S, setopts, [Options], W) ->
-    case lists:keymember(packet, 1, Options) orelse unread(S, W) of
+    case lists:keymember(packet, 1, proper(Options)) orelse unread(S, W) of
         true -> loosen(S, W);
         false -> W
     end;
 loosen(_, _, _, W) -> W.
+
+%% A list, or what stands for one that isn't.
+-spec proper(term()) -> list().
+proper([Head | Tail]) ->
+    try
+        [Head | lists:append(Tail, [])]
+    catch
+        error:badarg -> []
+    end;
+proper(_) -> [].
 
 loosen(S, #world{loose = Loose} = W) ->
     W#world{loose = lists:usort([S | Loose])}.
@@ -272,10 +297,28 @@ module_of(Function) when Function =:= recv; Function =:= send; Function =:= unre
 module_of(_) -> inet.
 
 receive_all(Socket, Timeout, Parts) ->
-    case gen_tcp:recv(Socket, 0, Timeout) of
+    case receive_once(Socket, 0, Timeout) of
         {ok, Part} -> receive_all(Socket, 0, [Part | Parts]);
         Error when Parts =:= [] -> Error;
+        Error when is_tuple(hd(Parts)) -> {ok, http, lists:reverse(Parts), Error};
         Error -> {ok, is_binary(hd(Parts)), iolist_to_binary(lists:reverse(Parts)), Error}
+    end.
+
+%% inet reads once, and says timeout if that wasn't all of a packet, or if the end is next.
+receive_once(Socket, Length, Timeout) when is_port(Socket), Timeout =/= infinity ->
+    case gen_tcp:recv(Socket, Length, Timeout) of
+        {error, timeout} -> receive_more(Socket, Length);
+        Result -> Result
+    end;
+receive_once(Socket, Length, Timeout) ->
+    gen_tcp:recv(Socket, Length, Timeout).
+
+receive_more(Socket, Length) ->
+    Before = kernel(Socket),
+    Result = gen_tcp:recv(Socket, Length, 0),
+    case Result =:= {error, timeout} andalso kernel(Socket) =/= Before of
+        true -> receive_more(Socket, Length);
+        false -> Result
     end.
 
 collect() ->
@@ -302,10 +345,13 @@ answered(P, Result, #world{calls = Calls, results = Results} = W0) ->
     #call{step = Step, size = Size} = maps:get(P, Calls),
     W = W0#world{calls = maps:remove(P, Calls), results = Results ++ [{P, Result}]},
     case {Step, Result} of
-        {{accept, _, L, _}, {ok, Socket}} -> bind(accepted(L, Socket, W), Socket, P, W);
+        {{accept, _, L, _}, {ok, Socket}} ->
+            S = accepted(L, Socket, W),
+            bind(S, Socket, P, W#world{accepted = [S | W#world.accepted]});
+        {{call, _, S, shutdown, [How]}, ok} when How =/= read -> W#world{shut = [S | W#world.shut]};
         {{call, _, S, send, _}, _} when Result =:= ok; Result =:= {error, timeout} -> owe(S, Size, W);
         {{call, _, S, recv, _}, {error, timeout}} -> W#world{timed_out = [S | W#world.timed_out]};
-        {{call, _, S, recv, _}, _} -> W#world{timed_out = [T || T <- W#world.timed_out, T =/= S]};
+        {{call, _, S, recv, _}, {ok, _}} -> W#world{timed_out = [T || T <- W#world.timed_out, T =/= S]};
         {{receive_all, _, S, _}, _} -> W#world{timed_out = [S | W#world.timed_out]};
         _ -> W
     end.
@@ -318,13 +364,13 @@ bind(S, Socket, P, #world{sockets = Sockets, owners = Owners} = W) ->
     W#world{sockets = Sockets#{S => Socket}, owners = Owners#{S => P}}.
 
 %% The one whose peer it is; or, if it has ended already, the one that has waited longest.
-accepted(_L, Socket, #world{peers = Peers, sockets = Sockets}) ->
+accepted(L, Socket, #world{peers = Peers, coming = Coming, sockets = Sockets}) ->
     case inet:peername(Socket) of
         {ok, {_, Number}} ->
             [S] = [S || {S, #peer{number = N}} <- maps:to_list(Peers), N =:= Number],
             S;
         {error, _} ->
-            hd(lists:sort(maps:keys(Peers) -- maps:keys(Sockets)))
+            hd([S || {To, S} <- Coming, To =:= L, not is_map_key(S, Sockets)])
     end.
 
 %% Forgets what has been answered so far.
@@ -470,8 +516,10 @@ arrived(#{received := Received}, #peer{socket = Socket, sent = Sent}) ->
         no_descriptor -> true
     end.
 
-%% What waits to be sent has met the reset, too.
-wrote(S, #{state := ?CLOSED}, #peer{did = reset} = Peer, W) -> expected(S, W) - byte_size(Peer#peer.got) < ?QUEUED;
+%% What the peer won't read has met its reset, and what waits to be sent, too.
+wrote(S, #{state := State}, #peer{did = Did} = Peer, W) when Did =:= close; Did =:= reset ->
+    Lost = expected(S, W) - byte_size(Peer#peer.got),
+    Lost =< 0 orelse (State =:= ?CLOSED andalso Lost < ?QUEUED);
 wrote(_, _, _, _) -> true.
 
 was_read(_, #peer{did = reset}) -> false;
@@ -572,10 +620,15 @@ peer_has_ended(S, #world{peers = Peers}) ->
         _ -> false
     end.
 
+-spec sent_by_peer(name(), world()) -> non_neg_integer().
+sent_by_peer(S, W) ->
+    (peer(S, W))#peer.sent.
+
 -spec owner(name(), world()) -> process().
 owner(S, #world{owners = Owners}) ->
     maps:get(S, Owners).
 
+-spec socket(name(), world()) -> gen_tcp:socket().
 socket(S, #world{sockets = Sockets}) ->
     maps:get(S, Sockets).
 
@@ -594,6 +647,11 @@ unread(S, W) ->
         #{unread := Unread} -> Unread > 0;
         no_descriptor -> false
     end.
+
+%% Has it something to send still?
+-spec queued(name(), world()) -> boolean().
+queued(S, W) ->
+    inet:getstat(socket(S, W), [send_pend]) =/= {ok, [{send_pend, 0}]}.
 
 -spec was_put_back(name(), world()) -> boolean().
 was_put_back(S, #world{put_back = PutBack}) ->
@@ -621,6 +679,15 @@ not_delivered(S, #world{peers = Peers} = W) ->
 -spec sent_before_accept(name(), world()) -> non_neg_integer().
 sent_before_accept(S, #world{sockets = Sockets}) when is_map_key(S, Sockets) -> 0;
 sent_before_accept(S, W) -> (peer(S, W))#peer.sent.
+
+-spec was_accepted(name(), world()) -> boolean().
+was_accepted(S, #world{accepted = Accepted}) ->
+    lists:member(S, Accepted).
+
+%% Was the end of what it sends asked for?
+-spec was_shut(name(), world()) -> boolean().
+was_shut(S, #world{shut = Shut}) ->
+    lists:member(S, Shut).
 
 -spec loose(world()) -> [name()].
 loose(#world{loose = Loose}) ->

@@ -22,7 +22,12 @@
     nothing_is_sent_after_shutdown_write/1,
     shutdown_after_both_ends/1,
     shutdown_read_write_waits_for_the_queue/1,
-    send_after_a_reset_without_exit_on_close/1
+    send_after_a_reset_without_exit_on_close/1,
+    a_refused_send_is_counted/1,
+    the_second_who_waits_to_send_is_not_connected/1,
+    a_reset_is_shown_to_who_waits_to_send/1,
+    nothing_is_sent_after_a_late_shutdown_write/1,
+    names_while_close_waits/1
 ]).
 
 -define(SEQUENCES, 300).
@@ -79,8 +84,8 @@ fewer_options({call, P, S, F, [Options]}) when F =:= setopts; F =:= getopts ->
     [{call, P, S, F, [Fewer]} || Fewer <- one_less(Options)];
 fewer_options(_) -> [].
 
-one_less([]) -> [];
-one_less([Option | Options]) -> [Options | [[Option | Fewer] || Fewer <- one_less(Options)]].
+one_less([Option | Options]) -> [Options | [[Option | Fewer] || Fewer <- one_less(Options)]];
+one_less(_) -> [].
 
 %% A claim that no step closes a socket: what is left of a sequence that refutes it is just that step.
 a_difference_is_seen_and_made_short(_) ->
@@ -218,6 +223,58 @@ send_after_a_reset_without_exit_on_close(_) ->
         same([{connect, p1, s1, [{active, Active}, {exit_on_close, false}], peer}, {peer_reset, s1}, Send, Send, Send])
      || Active <- [true, false]
     ].
+
+a_refused_send_is_counted(_) ->
+    same([
+        {connect, p1, s1, [{active, false}], peer},
+        {call, p1, s1, shutdown, [write]},
+        {call, p1, s1, send, [<<"list">>]},
+        {call, p1, s1, getstat, [[send_oct, send_cnt, send_pend]]}
+    ]).
+
+the_second_who_waits_to_send_is_not_connected(_) ->
+    same([
+        {connect, p1, s1, [{active, false}], peer},
+        {call, p1, s1, send, [{much, 8000000}]},
+        {call, p2, s1, send, [<<"a">>]},
+        {call, p3, s1, send, [<<"b">>]},
+        {peer_reset, s1}
+    ]).
+
+a_reset_is_shown_to_who_waits_to_send(_) ->
+    [
+        same([
+            {connect, p1, s1, [{active, Active}, {show_econnreset, true}], peer},
+            {call, p1, s1, send, [{much, 8000000}]},
+            {call, p2, s1, send, [<<"a">>]},
+            {peer_reset, s1}
+        ])
+     || Active <- [true, false]
+    ].
+
+nothing_is_sent_after_a_late_shutdown_write(_) ->
+    [
+        same([
+            {connect, p1, s1, [{active, false}], peer},
+            {call, p1, s1, send, [{much, 8000000}]},
+            {call, p1, s1, shutdown, [write]},
+            {peer_receive, s1},
+            {call, p1, s1, setopts, [[{delay_send, Delay}]]},
+            {call, p1, s1, send, [Data]}
+        ])
+     || Delay <- [true, false], Data <- [<<>>, <<"x">>]
+    ].
+
+names_while_close_waits(_) ->
+    same([
+        {connect, p1, s1, [], peer},
+        {call, p1, s1, send, [{much, 8000000}]},
+        {call, p2, s1, close, []},
+        {call, p1, s1, port, []},
+        {call, p1, s1, peername, []},
+        {call, p1, s1, sockname, []},
+        {accept, p1, s1, 0}
+    ]).
 
 same(Steps) ->
     ?assertEqual(same, differential:run(Steps)).
