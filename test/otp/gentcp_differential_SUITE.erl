@@ -27,7 +27,7 @@
     the_second_who_waits_to_send_is_not_connected/1,
     a_reset_is_shown_to_who_waits_to_send/1,
     nothing_is_sent_after_a_late_shutdown_write/1,
-    names_while_close_waits/1
+    names_and_accept_while_close_waits/1
 ]).
 
 -define(SEQUENCES, 300).
@@ -265,7 +265,7 @@ nothing_is_sent_after_a_late_shutdown_write(_) ->
      || Delay <- [true, false], Data <- [<<>>, <<"x">>]
     ].
 
-names_while_close_waits(_) ->
+names_and_accept_while_close_waits(_) ->
     same([
         {connect, p1, s1, [], peer},
         {call, p1, s1, send, [{much, 8000000}]},
