@@ -102,6 +102,8 @@ int enif_inspect_binary(ErlNifEnv *env, ERL_NIF_TERM term, ErlNifBinary *out) {
 /* ---- making ---- */
 
 bool avm_room(ErlNifEnv *env, size_t words) {
+    if (words == 0)
+        return true;
     return words <= AVM_WORDS_MAX && memory_erl_nif_env_ensure_free(env, words) == MEMORY_GC_OK;
 }
 
