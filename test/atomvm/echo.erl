@@ -9,7 +9,10 @@ start() ->
     {Module, Listener} = listen(os:getenv("ECHO_BACKEND")),
     {ok, {_, Port}} = inet:sockname(Listener),
     erlang:display_string("port " ++ integer_to_list(Port) ++ "\n"),
-    accept(Module, Listener).
+    spawn(fun() -> accept(Module, Listener) end),
+    receive
+        never -> ok
+    end.
 
 listen("inet") ->
     {ok, Listener} = gen_tcp:listen(0, [binary]),
@@ -18,16 +21,11 @@ listen(Mode) ->
     {ok, Listener} = gentcp:listen(0, [binary, {active, Mode =:= "gentcp"}, {nodelay, true}, {backlog, 1024}]),
     {list_to_atom(Mode), Listener}.
 
+%% A connection stays with who has accepted it: AtomVM's inet loses what comes before it is handed over.
 accept(Module, Listener) ->
     {ok, Socket} = gen_tcp:accept(Listener),
-    Pid = spawn(fun() ->
-        receive
-            go -> echo(Module, Socket)
-        end
-    end),
-    ok = gen_tcp:controlling_process(Socket, Pid),
-    Pid ! go,
-    accept(Module, Listener).
+    spawn(fun() -> accept(Module, Listener) end),
+    echo(Module, Socket).
 
 echo(passive, Socket) ->
     case gentcp:recv(Socket, 0) of
