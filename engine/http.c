@@ -73,7 +73,28 @@ static bool is_digit(uint8_t c) {
 
 /* A character of a token: no control, no space, none of RFC 2068's separators. */
 static bool is_token(uint8_t c) {
-    return c > 32 && c < 128 && strchr("()<>@,;:\\\"/[]?={}", c) == NULL;
+    switch (c) { /* a few bits to look up, where strchr would be a call a character */
+    case '(':
+    case ')':
+    case '<':
+    case '>':
+    case '@':
+    case ',':
+    case ';':
+    case ':':
+    case '\\':
+    case '"':
+    case '/':
+    case '[':
+    case ']':
+    case '?':
+    case '=':
+    case '{':
+    case '}':
+        return false;
+    default:
+        return c > 32 && c < 128;
+    }
 }
 
 static void eat(rest *r, size_t count) {
@@ -109,8 +130,11 @@ static bool begins_with(gt_text text, const char *prefix) {
 }
 
 static int index_of(const char *const *names, gt_text name) {
+    if (name.size == 0)
+        return -1;
     for (int i = 0; names[i] != NULL; i++) {
-        if (strlen(names[i]) == name.size && memcmp(names[i], name.bytes, name.size) == 0)
+        if (names[i][0] == (char)name.bytes[0] && strlen(names[i]) == name.size &&
+            memcmp(names[i], name.bytes, name.size) == 0)
             return i;
     }
     return -1;
