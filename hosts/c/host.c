@@ -57,8 +57,8 @@ static int deliver(gt_socket *engine, const gt_message *message) {
 
 /* Two processes are locked in the order of their addresses. */
 static void lock_both(gt_process *a, gt_process *b) {
-    pthread_mutex_lock(a < b ? &a->lock : &b->lock);
-    pthread_mutex_lock(a < b ? &b->lock : &a->lock);
+    gt_lock_take(a < b ? &a->lock : &b->lock);
+    gt_lock_take(a < b ? &b->lock : &a->lock);
 }
 
 static int reown(gt_socket *engine, const void *from, const void *to) {
@@ -83,8 +83,8 @@ static int reown(gt_socket *engine, const void *from, const void *to) {
         atomic_store_explicit(&socket->owner, new, memory_order_release);
         gt_process_notify(new);
     }
-    pthread_mutex_unlock(&old->lock);
-    pthread_mutex_unlock(&new->lock);
+    gt_lock_drop(&old->lock);
+    gt_lock_drop(&new->lock);
     if (!alive)
         return GT_BADARG;
     gt_process_drop(old); /* the caller's own: not the last */

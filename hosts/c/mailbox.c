@@ -66,22 +66,22 @@ static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) 
 }
 
 void gt_mailbox_put(gt_process *to, gt_letter *letter) {
-    pthread_mutex_lock(&to->lock);
+    gt_lock_take(&to->lock);
     append(to, letter);
     gt_process_notify(to);
-    pthread_mutex_unlock(&to->lock);
+    gt_lock_drop(&to->lock);
 }
 
 bool gt_mailbox_withdraw(gt_process *from, gt_letter *letter) {
     gt_letter *previous = NULL;
     gt_letter *found;
 
-    pthread_mutex_lock(&from->lock);
+    gt_lock_take(&from->lock);
     for (found = from->first; found != NULL && found != letter; found = found->next)
         previous = found;
     if (found != NULL)
         take_out(from, letter, previous);
-    pthread_mutex_unlock(&from->lock);
+    gt_lock_drop(&from->lock);
     return found != NULL;
 }
 
@@ -92,13 +92,13 @@ int gt_mailbox_post(gt_process *to, void *user) {
     if (parcel == NULL)
         return -ENOMEM;
     parcel->message.user = user;
-    pthread_mutex_lock(&to->lock);
+    gt_lock_take(&to->lock);
     alive = to->alive;
     if (alive) {
         append(to, &parcel->letter);
         gt_process_notify(to);
     }
-    pthread_mutex_unlock(&to->lock);
+    gt_lock_drop(&to->lock);
     if (alive)
         return 0;
     gt_release(parcel);
@@ -125,7 +125,7 @@ static int deliver_data(gt_csocket *socket, gt_process *owner, const gt_data *da
     if (parcel == NULL)
         return -ENOMEM;
     parcel->message.socket = gt_csocket_handle(socket);
-    pthread_mutex_lock(&owner->lock);
+    gt_lock_take(&owner->lock);
     alive = owner->alive;
     if (alive) {
         if (data->buffer != NULL)
@@ -133,7 +133,7 @@ static int deliver_data(gt_csocket *socket, gt_process *owner, const gt_data *da
         append(owner, &parcel->letter);
         gt_process_notify(owner);
     }
-    pthread_mutex_unlock(&owner->lock);
+    gt_lock_drop(&owner->lock);
     if (alive)
         return 0;
     gt_release(parcel);
@@ -189,13 +189,13 @@ int gt_mailbox_deliver(gt_csocket *socket, const gt_message *message) {
 
     if (message->kind == GT_TCP)
         return deliver_data(socket, owner, &message->data);
-    pthread_mutex_lock(&owner->lock);
+    gt_lock_take(&owner->lock);
     alive = owner->alive;
     if (alive) {
         tell(socket, owner, message);
         gt_process_notify(owner);
     }
-    pthread_mutex_unlock(&owner->lock);
+    gt_lock_drop(&owner->lock);
     return alive ? 0 : GT_CLOSED;
 }
 
@@ -285,9 +285,9 @@ void gt_mailbox_empty(gt_process *self) {
     bool more;
 
     do {
-        pthread_mutex_lock(&self->lock);
+        gt_lock_take(&self->lock);
         more = gt_mailbox_take(self, 0, &message, &done);
-        pthread_mutex_unlock(&self->lock);
+        gt_lock_drop(&self->lock);
         if (more)
             gentcp_data_release(&message.data);
         if (done != NULL)

@@ -12,7 +12,7 @@ static int receive(gt_process *self, uint64_t only, gt_csocket *socket, gentcp_m
     bool last_look = false;
     int error = 0;
 
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     if (self->before_poll-- == 0)
         (void)gt_process_pause(self, 0);
     while (!gt_mailbox_take(self, only, out, &done)) {
@@ -31,7 +31,7 @@ static int receive(gt_process *self, uint64_t only, gt_csocket *socket, gentcp_m
         last_look = left == 0;
     }
     gt_process_leave(self);
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     if (done != NULL)
         gt_csocket_drop(done);
     return error;
@@ -86,12 +86,12 @@ static int join_loop(gt_process **self) {
 
     if (error != 0)
         return error;
-    pthread_mutex_lock(&(*self)->lock);
+    gt_lock_take(&(*self)->lock);
     if (!(*self)->looped) {
         (*self)->looped = true;
         gt_process_leave(*self);
     }
-    pthread_mutex_unlock(&(*self)->lock);
+    gt_lock_drop(&(*self)->lock);
     return 0;
 }
 
@@ -115,8 +115,8 @@ int gentcp_next_timeout(void) {
 
     if (self == NULL)
         return -1;
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     pending = self->first != NULL;
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     return pending ? 0 : gt_poller_next_timeout(self->poller);
 }

@@ -81,12 +81,12 @@ uint8_t *gt_thread_scratch(size_t *size) {
 
 static const gt_poller_user *poller_user(void) {
     static gt_poller_user user;
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static gt_lock lock = GT_LOCK_INIT;
 
-    pthread_mutex_lock(&lock);
+    gt_lock_take(&lock);
     if (user.allocate == NULL)
         gt_poller_user_init(&user, gt_allocate, gt_release);
-    pthread_mutex_unlock(&lock);
+    gt_lock_drop(&lock);
     return &user;
 }
 
@@ -102,12 +102,11 @@ static int make_process(gt_process **out) {
     if (process == NULL)
         return -ENOMEM;
     error = gt_poller_open(&process->poller, backend, poller_user());
-    if (error != 0)
-        goto drop;
-    if (pthread_mutex_init(&process->lock, NULL) != 0) {
-        error = -ENOMEM;
-        goto close;
+    if (error != 0) {
+        gt_table_free(&processes, &process->slot);
+        return error;
     }
+    gt_lock_init(&process->lock);
     gt_ring_init(&process->sockets);
     gt_ring_init(&process->leaving);
     gt_ring_init(&process->monitors);
@@ -116,12 +115,6 @@ static int make_process(gt_process **out) {
     this_thread.process = process;
     *out = process;
     return 0;
-
-close:
-    gt_poller_close(process->poller);
-drop:
-    gt_table_free(&processes, &process->slot);
-    return error;
 }
 
 gt_process *gt_process_current(void) {
@@ -143,9 +136,9 @@ int gt_process_get(gentcp_pid pid, gt_process **out) {
     if (gt_table_get(&processes, pid.id, &slot) != 0)
         return GT_BADARG;
     process = (gt_process *)slot;
-    pthread_mutex_lock(&process->lock);
+    gt_lock_take(&process->lock);
     alive = process->alive;
-    pthread_mutex_unlock(&process->lock);
+    gt_lock_drop(&process->lock);
     if (!alive) {
         gt_process_drop(process);
         return GT_BADARG;
@@ -162,7 +155,7 @@ void gt_process_drop(gt_process *process) {
     if (!gt_slot_drop(&process->slot))
         return;
     gt_poller_close(process->poller);
-    pthread_mutex_destroy(&process->lock);
+    gt_lock_fini(&process->lock);
     gt_table_free(&processes, &process->slot);
 }
 
@@ -184,9 +177,9 @@ int gt_process_pause(gt_process *self, int64_t timeout_ms) {
         timeout_ms = INT_MAX; /* the caller looks at its deadline, and comes back */
     self->asleep = timeout_ms != 0;
     self->inside = true;
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     answer = gt_poller_run(self->poller, (int)timeout_ms, TURN_EVENTS);
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     self->asleep = false;
     self->inside = false;
     self->signalled = false;
@@ -205,19 +198,19 @@ void gt_process_leave(gt_process *self) {
 static void close_sockets(gt_process *self) {
     gt_csocket *socket;
 
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     self->alive = false;
     while (self->sockets.next != &self->sockets) {
         socket = (gt_csocket *)(void *)((char *)self->sockets.next - offsetof(gt_csocket, link));
         gt_ring_remove(&socket->link);
         gt_ring_add(&self->leaving, &socket->link);
         gt_csocket_keep(socket);
-        pthread_mutex_unlock(&self->lock);
+        gt_lock_drop(&self->lock);
         (void)gt_close(&socket->engine, NULL);
         gt_csocket_drop(socket);
-        pthread_mutex_lock(&self->lock);
+        gt_lock_take(&self->lock);
     }
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
 }
 
 /* A poller that can't run would flush nothing: no reason to wait for ever. */
@@ -227,11 +220,11 @@ static void abort_leaving(gt_process *self) {
     while (self->leaving.next != &self->leaving) {
         socket = (gt_csocket *)(void *)((char *)self->leaving.next - offsetof(gt_csocket, link));
         gt_csocket_keep(socket);
-        pthread_mutex_unlock(&self->lock);
+        gt_lock_drop(&self->lock);
         gt_abort(&socket->engine);
         gt_csocket_disown(socket);
         gt_csocket_drop(socket);
-        pthread_mutex_lock(&self->lock);
+        gt_lock_take(&self->lock);
     }
 }
 
@@ -241,12 +234,12 @@ void gentcp_exit(void) {
     if (self == NULL)
         return;
     close_sockets(self);
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     while (self->leaving.next != &self->leaving) {
         if (gt_process_pause(self, -1) != 0)
             abort_leaving(self);
     }
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     gt_monitors_forget(self);
     gt_mailbox_empty(self);
     this_thread.process = NULL;

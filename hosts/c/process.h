@@ -26,9 +26,9 @@ struct gt_link {
 
 typedef struct gt_process {
     gt_slot slot;
-    pthread_mutex_t lock; /* guards all below but poller */
-    gt_poller *poller;    /* never changes */
-    gt_letter *first;     /* the mailbox */
+    gt_lock lock;      /* guards all below but poller */
+    gt_poller *poller; /* never changes */
+    gt_letter *first;  /* the mailbox */
     gt_letter *last;
     gt_link sockets;    /* what it owns: gt_csocket.link */
     gt_link monitors;   /* what it monitors: gt_monitor.by_watcher, guarded by the lock of monitors */

@@ -17,10 +17,10 @@ typedef struct asker {
 static void answered(void *arg) {
     asker *this = arg;
 
-    pthread_mutex_lock(&this->process->lock);
+    gt_lock_take(&this->process->lock);
     this->answered = true;
     gt_process_notify(this->process);
-    pthread_mutex_unlock(&this->process->lock);
+    gt_lock_drop(&this->process->lock);
 }
 
 static const gt_lookup_user user = {.allocate = gt_allocate, .release = gt_release, .answered = answered};
@@ -29,13 +29,13 @@ static int await_answer(asker *this, int64_t deadline) {
     gt_process *self = this->process;
     int error = 0;
 
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     while (!this->answered && error == 0) {
         int64_t left = gt_time_left(deadline);
         error = left != 0 ? gt_process_pause(self, left) : GT_TIMEOUT;
     }
     gt_process_leave(self);
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     return error;
 }
 

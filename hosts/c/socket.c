@@ -45,10 +45,10 @@ void gt_csocket_adopt(gt_csocket *socket) {
     gt_process *owner = gt_csocket_owner(socket);
 
     gt_csocket_keep(socket);
-    pthread_mutex_lock(&owner->lock);
+    gt_lock_take(&owner->lock);
     socket->adopted = true;
     gt_ring_add(&owner->sockets, &socket->link);
-    pthread_mutex_unlock(&owner->lock);
+    gt_lock_drop(&owner->lock);
 }
 
 void gt_csocket_disown(gt_csocket *socket) {
@@ -56,14 +56,14 @@ void gt_csocket_disown(gt_csocket *socket) {
     bool was_adopted;
 
     gt_monitors_tell(socket);
-    pthread_mutex_lock(&owner->lock);
+    gt_lock_take(&owner->lock);
     was_adopted = socket->adopted;
     if (was_adopted) {
         gt_ring_remove(&socket->link);
         socket->adopted = false;
     }
     gt_process_notify(owner);
-    pthread_mutex_unlock(&owner->lock);
+    gt_lock_drop(&owner->lock);
     if (was_adopted)
         gt_csocket_drop(socket);
 }

@@ -39,28 +39,28 @@ void gt_call_done(gt_call *call, int status) {
         call->done = true;
         return;
     }
-    pthread_mutex_lock(&waiter->lock);
+    gt_lock_take(&waiter->lock);
     call->done = true;
     gt_process_notify(waiter);
-    pthread_mutex_unlock(&waiter->lock);
+    gt_lock_drop(&waiter->lock);
 }
 
 static bool is_done(gt_call *call) {
     bool done;
 
-    pthread_mutex_lock(&call->waiter->lock);
+    gt_lock_take(&call->waiter->lock);
     done = call->done;
-    pthread_mutex_unlock(&call->waiter->lock);
+    gt_lock_drop(&call->waiter->lock);
     return done;
 }
 
 static int wait_inside(gt_call *call, int64_t left) {
     int error = 0;
 
-    pthread_mutex_lock(&call->waiter->lock);
+    gt_lock_take(&call->waiter->lock);
     if (!call->done)
         error = gt_process_pause(call->waiter, left);
-    pthread_mutex_unlock(&call->waiter->lock);
+    gt_lock_drop(&call->waiter->lock);
     return error;
 }
 
@@ -134,20 +134,20 @@ static int wait_outside(gt_csocket *socket, gt_call *call, int64_t left) {
     count = own_fds(self->poller, fds + 1, &left);
     if (count < 0)
         return count;
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     if (call->done)
         goto out;
     self->asleep = true;
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     ready = poll(fds, 1 + (nfds_t)count, left > INT_MAX ? INT_MAX : (int)left);
-    pthread_mutex_lock(&self->lock);
+    gt_lock_take(&self->lock);
     self->asleep = false;
     if (ready < 0 && errno != EINTR) {
         error = -errno;
         goto out;
     }
     error = gt_process_pause(self, 0);
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     if (ready > 0 && fds[0].revents != 0)
         gt_ready(&socket->engine, readiness_of(fds[0].revents));
     else if (flush_at != GT_NEVER && gt_time_left(flush_deadline(socket)) == 0)
@@ -155,7 +155,7 @@ static int wait_outside(gt_csocket *socket, gt_call *call, int64_t left) {
     return error;
 
 out:
-    pthread_mutex_unlock(&self->lock);
+    gt_lock_drop(&self->lock);
     return error;
 }
 
@@ -198,8 +198,8 @@ int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline) {
     if (answer != GT_PENDING)
         return answer;
     answer = wait_for(socket, call, deadline);
-    pthread_mutex_lock(&call->waiter->lock);
+    gt_lock_take(&call->waiter->lock);
     gt_process_leave(call->waiter);
-    pthread_mutex_unlock(&call->waiter->lock);
+    gt_lock_drop(&call->waiter->lock);
     return answer;
 }
