@@ -106,7 +106,7 @@ connecting_ends_with_its_timeout(Config) ->
         end
      || Host <- [{127, 0, 0, 1}, "127.0.0.1"]
     ],
-    close(Silent).
+    end_silence(Silent).
 
 %% The other one would take the connection.
 the_first_timeout_ends_the_loop_over_addresses(Config) ->
@@ -115,28 +115,35 @@ the_first_timeout_ends_the_loop_over_addresses(Config) ->
     {Silent, Port, L} = silent_beside(First, Second, 20),
     ?assertEqual({error, timeout}, Side:connect(?NAME, Port, [], 100)),
     {ok, C} = Side:connect(Second, Port, [], ?WAIT),
-    close([L, C | Silent]).
+    end_silence(Silent),
+    close([L, C]).
 
-%% A listener whose queue is full, so that who connects to it hears neither yes nor no; and those who have filled it.
+%% A listener whose queue is full, so that who connects to it hears neither yes nor no.
 silent(Address) ->
     {L, Port} = listen(Address, [{backlog, 0}]),
-    {[L | fill(Address, Port, 10)], Port}.
+    Fill = [
+        begin
+            {ok, C} = socket:open(inet, stream, tcp),
+            _ = socket:connect(C, #{family => inet, addr => Address, port => Port}, nowait),
+            C
+        end
+     || _ <- lists:seq(1, 8)
+    ],
+    {{L, Fill}, Port}.
+
+end_silence({L, Fill}) ->
+    close([L]),
+    [ok = socket:close(C) || C <- Fill].
 
 %% And another listener, on the same port, unless somebody else has that.
 silent_beside(Silent, Other, Tries) when Tries > 0 ->
-    {Sockets, Port} = silent(Silent),
+    {Listener, Port} = silent(Silent),
     case gen_tcp:listen(Port, [{ip, Other}]) of
         {ok, L} ->
-            {Sockets, Port, L};
+            {Listener, Port, L};
         {error, eaddrinuse} ->
-            close(Sockets),
+            end_silence(Listener),
             silent_beside(Silent, Other, Tries - 1)
-    end.
-
-fill(Address, Port, Most) when Most > 0 ->
-    case gen_tcp:connect(Address, Port, [], 100) of
-        {ok, C} -> [C | fill(Address, Port, Most - 1)];
-        {error, timeout} -> []
     end.
 
 %% Of a name server that doesn't answer; inet_res calls that nxdomain, and would ask again for 25 seconds.
