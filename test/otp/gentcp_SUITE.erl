@@ -22,7 +22,6 @@
     gen_tcp_and_inet_take_the_sockets/1,
     gen_tcp_opens_with_tcp_module/1,
     accept_times_out/1,
-    connect_timeout_0_is_timeout/1,
     connect_fails_with_the_reason/1,
     connect_resolves_names/1
 ]).
@@ -209,15 +208,6 @@ accept_times_out(_) ->
     await_blocked(Pid),
     close([L]),
     ?assertEqual({'DOWN', Ref, process, Pid, {error, closed}}, next()).
-
-connect_timeout_0_is_timeout(_) ->
-    {ok, L} = gentcp:listen(0, []),
-    {ok, Port} = gentcp:port(L),
-    ?assertEqual({error, timeout}, gentcp:connect(?LOCAL, Port, [], 0)),
-    ?assertError(badarg, gentcp:connect(?LOCAL, Port, [], -1)),
-    ?assertError(badarg, gentcp:connect(?LOCAL, Port, [], foo)),
-    close([L]),
-    quiet().
 
 connect_fails_with_the_reason(_) ->
     {ok, L} = gentcp:listen(0, []),
