@@ -73,7 +73,7 @@ possible(Step, W) ->
         {collect, P} -> idle(P, W);
         {exit, P, _} -> differential_world:alive(P, W);
         {peer_connect, L, S} -> has(L, W) andalso is_new(S, W);
-        {peer_send, S, _} -> is_there(S, W);
+        {peer_send, S, _} -> is_there(S, W) andalso not differential_world:peer_has_ended(S, W);
         {peer_receive, S} -> is_there(S, W);
         {peer_shutdown, S} -> is_there(S, W);
         {peer_close, S} -> is_there(S, W);

@@ -23,6 +23,7 @@ left_out(Step0, Inet) ->
         fun death_of_one_who_closes/2,
         fun close_while_others_wait/2,
         fun unrecv_while_a_recv_waits/2,
+        fun counters_behind_a_queue/2,
         fun buffer_below_a_header/2,
         fun buffer_set_amid_lines/2,
         fun line_delimiter_of_a_listener/2,
@@ -126,6 +127,11 @@ death_of_one_who_closes(_, _) -> false.
 close_while_others_wait({call, _, S, close, []}, Inet) ->
     waits_in(send, S, Inet) orelse (waits_in(recv, S, Inet) andalso differential_world:queued(S, Inet));
 close_while_others_wait(_, _) -> false.
+
+%% Behind a sender that waits, inet counts the next one when its turn comes.
+counters_behind_a_queue({call, _, S, getstat, _}, Inet) ->
+    length([P || P <- [p1, p2, p3], differential_world:call_of(P, Inet) =:= {send, S}]) > 1;
+counters_behind_a_queue(_, _) -> false.
 
 %% inet's recv waits on; gentcp's gets it.
 unrecv_while_a_recv_waits({call, _, S, unrecv, _}, Inet) -> waits_in(recv, S, Inet);
@@ -411,14 +417,15 @@ reset_for_what_was_not_read({Act, S}, #{peers := Inet}, #{peers := Ours}, World)
     end;
 reset_for_what_was_not_read(_, _, _, _) -> false.
 
-%% On inet without exit_on_close, the owner hears of a later error.
-nothing_follows_tcp_closed(_, #{processes := Inet}, #{processes := Ours}, World) ->
+%% On inet without exit_on_close, the owner hears of a later error, and of bytes that are put back.
+nothing_follows_tcp_closed(Step, #{processes := Inet}, #{processes := Ours}, World) ->
     lists:any(
         fun({P, {_, Messages}}) ->
             {_, Before} = maps:get(P, Ours),
             case Messages -- Before of
-                [{tcp_error, S, _} = Error] ->
-                    Messages -- [Error] =:= Before andalso
+                [More] ->
+                    S = socket_of(More),
+                    Messages -- [More] =:= Before andalso (element(1, More) =:= tcp_error orelse is_unrecv(S, Step)) andalso
                         differential_world:options(S, [exit_on_close], World) =:= [{exit_on_close, false}];
                 _ ->
                     false
@@ -426,6 +433,9 @@ nothing_follows_tcp_closed(_, #{processes := Inet}, #{processes := Ours}, World)
         end,
         maps:to_list(Inet)
     ).
+
+is_unrecv(S, {call, _, S, unrecv, _}) -> true;
+is_unrecv(_, _) -> false.
 
 %% With show_econnreset inet calls what comes of its own shutdown(write) a reset, contrary to what its source says.
 econnreset_of_its_own({call, P, _, Function, _}, #{results := [{P, {error, econnreset}}]}, #{results := Ours}, _) when
@@ -443,7 +453,7 @@ econnreset_of_its_own({call, _, S, send, _}, #{processes := Inet}, #{processes :
 econnreset_of_its_own(_, _, _, _) -> false.
 
 %% When inet comes upon a malformed header after a packet, or in setopts or unrecv, it says nothing of it until there is
-%% more to read. So there shall be more, and then it must say the same.
+%% more to read; or it reads no more. So there shall be more, and then it must say the same, or leave that unread.
 malformed_and_left_over(_, #{processes := Inet}, #{processes := Ours}, World) ->
     lists:any(
         fun({P, {_, Messages}}) ->
@@ -461,5 +471,5 @@ says_so_later(P, S, Messages, World) ->
         begin
             After = differential_world:settle(differential_world:run({peer_send, S, <<0>>}, World)),
             #{processes := #{P := {_, More}}} = differential_world:observe(After),
-            More =:= Messages
+            More =:= Messages orelse differential_world:unread(S, After)
         end.

@@ -24,6 +24,7 @@
     a_close_goes_on_without_its_caller/1,
     the_owners_death_is_closed_to_whoever_waits_at_once/1,
     what_cannot_be_sent_is_told_without_waiting/1,
+    counters_tell_of_all_who_wait_to_send/1,
     a_malformed_header_behind_a_packet_is_told_at_once/1,
     nothing_follows_the_end_without_exit_on_close/1,
     a_send_after_a_lost_queue_is_closed/1,
@@ -169,6 +170,14 @@ what_cannot_be_sent_is_told_without_waiting(_) ->
     ?assertEqual([], results(gen_tcp, Shut)),
     ?assertEqual([{p2, {error, closed}}, {p3, {error, closed}}], results(gentcp, Shut)).
 
+counters_tell_of_all_who_wait_to_send(_) ->
+    Steps = [
+        passive(), ?MUCH, {call, p2, s1, send, [<<"x">>]}, {call, p3, s1, send, [<<"y">>]},
+        {call, p1, s1, getstat, [[send_oct]]}
+    ],
+    ?assertEqual([{p1, {ok, [{send_oct, 8000001}]}}], results(gen_tcp, Steps)),
+    ?assertEqual([{p1, {ok, [{send_oct, 8000002}]}}], results(gentcp, Steps)).
+
 a_malformed_header_behind_a_packet_is_told_at_once(_) ->
     Steps = [
         {connect, p1, s1, [{packet, 1}, {packet_size, 3}], peer}, {peer_send, s1, <<1, "a", 200, "b">>}
@@ -180,7 +189,10 @@ nothing_follows_the_end_without_exit_on_close(_) ->
     Options = [{exit_on_close, false}, {show_econnreset, true}],
     Steps = [{connect, p1, s1, Options, peer}, {peer_shutdown, s1}, ?MUCH, {peer_reset, s1}],
     ?assertEqual([{tcp_closed, s1}, {tcp_error, s1, econnreset}], messages(gen_tcp, Steps)),
-    ?assertEqual([{tcp_closed, s1}], messages(gentcp, Steps)).
+    ?assertEqual([{tcp_closed, s1}], messages(gentcp, Steps)),
+    PutBack = [{connect, p1, s1, Options, peer}, {peer_shutdown, s1}, {call, p1, s1, unrecv, [<<"x">>]}],
+    ?assertEqual([{tcp_closed, s1}, {tcp, s1, "x"}], messages(gen_tcp, PutBack)),
+    ?assertEqual([{tcp_closed, s1}], messages(gentcp, PutBack)).
 
 a_send_after_a_lost_queue_is_closed(_) ->
     Send = {call, p1, s1, send, [<<"x">>]},
