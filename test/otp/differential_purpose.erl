@@ -188,7 +188,8 @@ left_passive_after_the_end({controlling_process, P, S, _}, Inet) ->
         differential_world:alive(P, Inet) andalso differential_world:has_messages(P, S, [tcp_closed], Inet);
 left_passive_after_the_end(_, _) -> false.
 
-%% Behind a sender that waits, inet looks at the next one's data, or finds that the way out is shut, when its turn comes.
+%% Behind a sender that waits, inet looks at the next one's data, or finds that the way out is shut, when its turn
+%% comes.
 refused_behind_a_queue({call, _, S, send, [Data]}, Inet) ->
     (Data =:= foo orelse differential_world:was_shut(S, Inet)) andalso waits_in(send, S, Inet);
 refused_behind_a_queue(_, _) -> false.
@@ -217,7 +218,8 @@ header_size(_) -> 4.
 
 %% inet reads on into the buffer that it has.
 buffer_set_amid_lines({call, _, S, setopts, [Options]}, Inet) ->
-    lists:keymember(buffer, 1, Options) andalso is_text(S, Inet) andalso differential_world:not_delivered(S, Inet) =/= 0;
+    lists:keymember(buffer, 1, Options) andalso is_text(S, Inet) andalso
+        differential_world:not_delivered(S, Inet) =/= 0;
 buffer_set_amid_lines(_, _) -> false.
 
 %% Accepted sockets don't inherit it from inet's.
@@ -252,7 +254,8 @@ waits_in(Function, S, Inet) ->
 
 %% ---- what is done to inet, so that it goes on as gentcp does ----
 
--spec on_inet(differential_world:step(), differential_world:world(), fun((differential_world:step(), World) -> World)) -> World when
+-spec on_inet(Step, World, fun((Step, World) -> World)) -> World when
+    Step :: differential_world:step(),
     World :: differential_world:world().
 on_inet({connect, P, S, Options, To}, Inet, Run) ->
     {Later, Now} = lists:partition(fun is_dontroute/1, Options),
@@ -295,7 +298,10 @@ is_dontroute({Name, _}) -> Name =:= dontroute;
 is_dontroute(_) -> false.
 
 set_later(S, Options, Inet) ->
-    [ok = differential_world:set_options(S, [lists:last(Options)], Inet) || Options =/= [], differential_world:has(S, Inet)],
+    [
+        ok = differential_world:set_options(S, [lists:last(Options)], Inet)
+     || Options =/= [], differential_world:has(S, Inet)
+    ],
     Inet.
 
 %% ---- what is not looked at ----
@@ -383,11 +389,22 @@ parts(Step, Inet, Ours, World) ->
         fun send_timeout_close/4,
         fun reset_met_by_what_was_queued/4,
         fun reset_for_what_was_not_read/4,
-        fun suspended_sender/4
+        fun suspended_sender/4,
+        fun queue_without_exit_on_close/4
     ]).
 
+%% inet drops the queue when the peer's end, or a malformed packet, ends reading; gentcp sends it.
+queue_without_exit_on_close(_, #{results := [{_, _} | _] = Inet}, #{results := Ours, processes := Processes}, _) ->
+    Lost = Inet -- Ours,
+    Lost =/= [] andalso Ours -- Inet =:= [] andalso
+        lists:all(
+            fun({P, Result}) -> Result =:= {error, closed} andalso element(1, maps:get(P, Processes)) =:= busy end, Lost
+        );
+queue_without_exit_on_close(_, _, _, _) -> false.
+
 %% inet closes the descriptor, and its owner hears nothing; gentcp's owner gets tcp_closed.
-send_timeout_close({call, P, S, send, _}, #{results := Results, processes := Before}, #{processes := After} = Ours, _) ->
+send_timeout_close({call, P, S, send, _}, #{results := Results} = Inet, #{processes := After} = Ours, _) ->
+    #{processes := Before} = Inet,
     Results =:= [{P, {error, timeout}}] andalso Results =:= maps:get(results, Ours) andalso
         lists:any(
             fun({Owner, {_, Messages}}) -> Messages =:= element(2, maps:get(Owner, Before)) ++ [{tcp_closed, S}] end,
@@ -425,7 +442,8 @@ nothing_follows_tcp_closed(Step, #{processes := Inet}, #{processes := Ours}, Wor
             case Messages -- Before of
                 [More] ->
                     S = socket_of(More),
-                    Messages -- [More] =:= Before andalso (element(1, More) =:= tcp_error orelse is_unrecv(S, Step)) andalso
+                    Messages -- [More] =:= Before andalso
+                        (element(1, More) =:= tcp_error orelse is_unrecv(S, Step)) andalso
                         differential_world:options(S, [exit_on_close], World) =:= [{exit_on_close, false}];
                 _ ->
                     false
@@ -438,10 +456,11 @@ is_unrecv(S, {call, _, S, unrecv, _}) -> true;
 is_unrecv(_, _) -> false.
 
 %% With show_econnreset inet calls what comes of its own shutdown(write) a reset, contrary to what its source says.
-econnreset_of_its_own({call, P, _, Function, _}, #{results := [{P, {error, econnreset}}]}, #{results := Ours}, _) when
+econnreset_of_its_own({call, P, _, Function, _}, #{results := Inet}, #{results := Ours}, _) when
     Function =:= send; Function =:= recv
 ->
-    Ours =:= [{P, {error, closed}}];
+    lists:member({P, {error, econnreset}}, Inet) andalso
+        [{Q, case Q of P -> {error, closed}; _ -> Result end} || {Q, Result} <- Inet] =:= Ours;
 econnreset_of_its_own({call, _, S, send, _}, #{processes := Inet}, #{processes := Ours}, _) ->
     lists:any(
         fun({P, {_, Messages}}) ->

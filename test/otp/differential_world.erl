@@ -304,7 +304,8 @@ receive_all(Socket, Timeout, Parts) ->
         Error -> {ok, is_binary(hd(Parts)), iolist_to_binary(lists:reverse(Parts)), Error}
     end.
 
-%% inet reads once, and says timeout if that wasn't all of a packet, or if the end is next.
+%% inet reads once, and says timeout if that wasn't all of a packet, or if the end is next. After a timeout of 0 its next
+%% recv goes on with this one's length, after a longer one it doesn't.
 receive_once(Socket, Length, Timeout) when is_port(Socket), Timeout =/= infinity ->
     case gen_tcp:recv(Socket, Length, Timeout) of
         {error, timeout} -> receive_more(Socket, Length);
@@ -315,7 +316,7 @@ receive_once(Socket, Length, Timeout) ->
 
 receive_more(Socket, Length) ->
     Before = kernel(Socket),
-    Result = gen_tcp:recv(Socket, Length, 0),
+    Result = gen_tcp:recv(Socket, Length, 1),
     case Result =:= {error, timeout} andalso kernel(Socket) =/= Before of
         true -> receive_more(Socket, Length);
         false -> Result
@@ -461,20 +462,12 @@ settle(W0, Before, Deadline) ->
         [S || {S, Kernel} <- maps:to_list(Kernels), not socket_settled(S, Kernel, W)] ++
             [P || {P, Info} <- maps:to_list(Processes), not process_settled(Info)],
     Now = {Kernels, Processes, maps:keys(W#world.calls)},
-    if
-        Unsettled =:= [], Now =:= Before ->
-            W#world{unsettled = []};
-        Unsettled =:= [] ->
-            erlang:yield(),
-            settle(W, Now, Deadline);
+    case (Unsettled =:= [] andalso Now =:= Before) orelse now_ms() >= Deadline of
         true ->
-            case now_ms() < Deadline of
-                true ->
-                    erlang:yield(),
-                    settle(W, Now, Deadline);
-                false ->
-                    W#world{unsettled = Unsettled}
-            end
+            W#world{unsettled = Unsettled};
+        false ->
+            erlang:yield(),
+            settle(W, Now, Deadline)
     end.
 
 now_ms() ->
