@@ -85,7 +85,8 @@ target_compile_options(gentcp_atomvm_driver PRIVATE ${avm_definitions})
 target_include_directories(gentcp_atomvm_driver PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/hosts/atomvm/vm)
 target_include_directories(gentcp_atomvm_driver SYSTEM PRIVATE ${avm_core} ${avm_unix} ${avm_generated})
 target_link_libraries(gentcp_atomvm_driver PRIVATE gentcp_flags Threads::Threads)
-# Native functions stay in the VM's tables for ever.
-target_link_options(gentcp_atomvm_driver PRIVATE -Wl,-z,nodelete)
+# Native functions stay in the VM's tables for ever. What nobody calls is left out (see gentcp_engine, too).
+target_link_options(gentcp_atomvm_driver PRIVATE -Wl,-z,nodelete -Wl,--gc-sections)
+target_compile_options(gentcp_atomvm_driver PRIVATE -ffunction-sections -fdata-sections)
 add_custom_target(gentcp_atomvm DEPENDS gentcp_atomvm_driver gentcp_atomvm_erlang)
 message(STATUS "AtomVM host: target gentcp_atomvm, AtomVM ${avm_version}")

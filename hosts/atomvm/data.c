@@ -125,7 +125,7 @@ term avm_data_term(ErlNifEnv *env, const avm_socket *s, const gt_data *data, boo
     uint8_t type = s->socket.settings.framing.type;
     term binary;
 
-    if (as_http)
+    if (GENTCP_WITH_HTTP && as_http)
         return otp_http_term(env, data->http, type == GT_PACKET_HTTP_BIN || type == GT_PACKET_HTTPH_BIN);
     if (is_list(s, data))
         return list_of(&env->heap, data->bytes, data->size, term_nil());

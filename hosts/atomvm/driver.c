@@ -30,7 +30,8 @@ gt_poller *avm_poller(void) {
 static EventListener *ready(GlobalContext *vm, EventListener *this) {
     (void)vm;
     (void)gt_poller_run(poller, 0, EVENTS_A_RUN);
-    avm_lookups_answer();
+    if (GENTCP_WITH_NAMES)
+        avm_lookups_answer();
     return this;
 }
 
@@ -63,7 +64,8 @@ static bool start(GlobalContext *vm) {
     avm_vm = vm;
     erl_nif_env_partial_init_from_globalcontext(&env, vm);
     otp_terms_start(&env);
-    otp_http_start(&env);
+    if (GENTCP_WITH_HTTP)
+        otp_http_start(&env);
     gt_poller_user_init(&poller_user, malloc, free);
     if (!start_end(&env) || !avm_sockets_start(&env))
         return false;

@@ -204,7 +204,9 @@ static term nif_lookup(Context *ctx, int argc, term argv[]) {
 
 static term nif_cancel_lookup(Context *ctx, int argc, term argv[]) {
     (void)argc;
-    return is_ref(argv[0]) ? otp_bool(avm_lookup_cancel(term_to_ref_ticks(argv[0]))) : badarg(ctx);
+    if (!is_ref(argv[0]))
+        return badarg(ctx);
+    return otp_bool(GENTCP_WITH_NAMES && avm_lookup_cancel(term_to_ref_ticks(argv[0])));
 }
 
 /* ---- receiving ---- */

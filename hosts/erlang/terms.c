@@ -11,12 +11,20 @@ enum {
 };
 
 otp_atoms otp_atom;
+/* In the order of otp_atoms, which has terms alone. */
+static const char atom_texts[] = ""
+#define OTP_ATOM(c, text) text "\0"
+#include "hosts/erlang/atoms.h"
+#undef OTP_ATOM
+    ;
+
 static ERL_NIF_TERM option_names[GT_OPTIONS];
 static ERL_NIF_TERM packet_names[GT_PACKET_TYPES]; /* as getopts has them: raw is 0 */
 
 static void start_packet_names(ErlNifEnv *env) {
-    static const char *const names[GT_PACKET_TYPES] = {
-#define GT_PACKET_ROW(part, upper, c, name, width, reader) [GT_PACKET_##upper] = (name),
+    static const char names[GT_PACKET_TYPES][10] = {
+#define GT_PACKET_ROW(part, upper, c, name, width, reader)                                                             \
+    [GT_PACKET_##upper] = name, /* NOLINT(bugprone-macro-parentheses) */
 #include "engine/packet_table.h"
 #undef GT_PACKET_ROW
     };
@@ -28,53 +36,10 @@ static void start_packet_names(ErlNifEnv *env) {
 }
 
 void otp_terms_start(ErlNifEnv *env) {
-    otp_atom = (otp_atoms){
-        .ok = enif_make_atom(env, "ok"),
-        .error = enif_make_atom(env, "error"),
-        .yes = enif_make_atom(env, "true"),
-        .no = enif_make_atom(env, "false"),
-        .infinity = enif_make_atom(env, "infinity"),
-        .wait = enif_make_atom(env, "wait"),
-        .cancelled = enif_make_atom(env, "cancelled"),
-        .reply = enif_make_atom(env, "$gentcp"),
-        .inet_tag = enif_make_atom(env, "$inet"),
-        .module = enif_make_atom(env, "gentcp"),
-        .list = enif_make_atom(env, "list"),
-        .binary = enif_make_atom(env, "binary"),
-        .mode = enif_make_atom(env, "mode"),
-        .tcp = enif_make_atom(env, "tcp"),
-        .tcp_closed = enif_make_atom(env, "tcp_closed"),
-        .tcp_error = enif_make_atom(env, "tcp_error"),
-        .tcp_passive = enif_make_atom(env, "tcp_passive"),
-        .once = enif_make_atom(env, "once"),
-        .raw = enif_make_atom(env, "raw"),
-        .line = enif_make_atom(env, "line"),
-        .any = enif_make_atom(env, "any"),
-        .loopback = enif_make_atom(env, "loopback"),
-        .inet = enif_make_atom(env, "inet"),
-        .inet6 = enif_make_atom(env, "inet6"),
-        .socket = enif_make_atom(env, "socket"),
-        .term = enif_make_atom(env, "term"),
-        .port = enif_make_atom(env, "port"),
-        .local = enif_make_atom(env, "local"),
-        .addr = enif_make_atom(env, "addr"),
-        .path = enif_make_atom(env, "path"),
-        .flowinfo = enif_make_atom(env, "flowinfo"),
-        .scope_id = enif_make_atom(env, "scope_id"),
-        .data = enif_make_atom(env, "data"),
-        .family = enif_make_atom(env, "family"),
-        .ifaddr = enif_make_atom(env, "ifaddr"),
-        .tcp_module = enif_make_atom(env, "tcp_module"),
-        .no_driver = enif_make_atom(env, "no_driver"),
-        .read = enif_make_atom(env, "read"),
-        .write = enif_make_atom(env, "write"),
-        .read_write = enif_make_atom(env, "read_write"),
-        .http = enif_make_atom(env, "http"),
-        .pass_on = enif_make_atom(env, "pass_on"),
-        .down = enif_make_atom(env, "DOWN"),
-        .closed = enif_make_atom(env, "closed"),
-        .nosock = enif_make_atom(env, "nosock"),
-    };
+    ERL_NIF_TERM *atom = (ERL_NIF_TERM *)&otp_atom;
+
+    for (const char *text = atom_texts; *text != 0; text += strlen(text) + 1)
+        *atom++ = enif_make_atom(env, text);
     for (int i = 0; i < GT_OPTIONS; i++)
         option_names[i] = enif_make_atom(env, gt_option_rows[i].name);
     start_packet_names(env);
@@ -213,11 +178,11 @@ static bool get_value(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_option *
     case GT_TYPE_ADDRESS:
         return otp_get_address(env, term, family, &out->address);
     case GT_TYPE_BYTES:
-        return get_bytes(env, term, out);
+        return GENTCP_WITH_RARE_OPTIONS && get_bytes(env, term, out);
     case GT_TYPE_PATH:
-        return get_path(env, term, out);
+        return GENTCP_WITH_RARE_OPTIONS && get_path(env, term, out);
     case GT_TYPE_RAW:
-        return get_raw_tuple(env, term, out);
+        return GENTCP_WITH_RARE_OPTIONS && get_raw_tuple(env, term, out);
     case GT_TYPE_DELIVER:
         return get_choice(term, (ERL_NIF_TERM[]){otp_atom.term, otp_atom.port}, 2, &out->number);
     case GT_TYPE_RECEIVED: /* only read */
@@ -257,7 +222,7 @@ static bool get_option(ErlNifEnv *env, ERL_NIF_TERM term, int where, int family,
         return get_bare(term, out);
     if (!enif_get_tuple(env, term, &arity, &part))
         return false;
-    if (arity == 4 && enif_is_identical(part[0], otp_atom.raw))
+    if (GENTCP_WITH_RARE_OPTIONS && arity == 4 && enif_is_identical(part[0], otp_atom.raw))
         return get_raw(env, part + 1, out);
     if (arity != 2)
         return false;
@@ -447,15 +412,16 @@ int otp_read_option(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM wanted, ERL_
     int arity, status;
     bool text;
 
-    if (enif_get_tuple(env, wanted, &arity, &part) && arity == 4 && enif_is_identical(part[0], otp_atom.raw))
+    if (GENTCP_WITH_RARE_OPTIONS && enif_get_tuple(env, wanted, &arity, &part) && arity == 4 &&
+        enif_is_identical(part[0], otp_atom.raw))
         return read_raw(env, socket, part + 1, out);
     if (!get_option_name(wanted, &option))
         return -EINVAL;
-    if (option.name == GT_OPT_NETNS)
+    if (GENTCP_WITH_RARE_OPTIONS && option.name == GT_OPT_NETNS)
         return read_netns(env, socket, out);
-    if (option.name == GT_OPT_PKTOPTIONS)
+    if (GENTCP_WITH_RARE_OPTIONS && option.name == GT_OPT_PKTOPTIONS)
         return read_received(env, socket, out);
-    text = gt_option_rows[option.name].type == GT_TYPE_BYTES;
+    text = GENTCP_WITH_RARE_OPTIONS && gt_option_rows[option.name].type == GT_TYPE_BYTES;
     if (text) {
         option.bytes = name;
         option.size = sizeof name;

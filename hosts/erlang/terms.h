@@ -17,11 +17,9 @@ ERL_NIF_TERM otp_http_term(ErlNifEnv *env, const gt_http *http, bool binaries);
 /* ---- terms.c: atoms, errors ---- */
 
 typedef struct otp_atoms {
-    ERL_NIF_TERM ok, error, yes, no, infinity, wait, cancelled, reply, inet_tag, module, list, binary, mode;
-    ERL_NIF_TERM tcp, tcp_closed, tcp_error, tcp_passive, once, raw, line, any, loopback, inet, inet6, socket;
-    ERL_NIF_TERM local, addr, path, flowinfo, scope_id;
-    ERL_NIF_TERM term, port, data, family, ifaddr, tcp_module, no_driver, read, write, read_write, pass_on, http;
-    ERL_NIF_TERM down, closed, nosock;
+#define OTP_ATOM(c, text) ERL_NIF_TERM c;
+#include "hosts/erlang/atoms.h"
+#undef OTP_ATOM
 } otp_atoms;
 
 extern otp_atoms otp_atom;
