@@ -23,7 +23,7 @@ ATOMVM_BUILD  ?=
 atomvm = $(if $(ATOMVM_SOURCE),-DATOMVM_SOURCE=$(ATOMVM_SOURCE) -DATOMVM_BUILD=$(ATOMVM_BUILD))
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    differential fuzz conformance coverage bench-servers bench-quick bench bench-all bench-memory sizes test-atomvm \
+    differential fuzz conformance coverage bench-servers bench-quick bench bench-all bench-ttest bench-memory sizes test-atomvm \
     bench-atomvm no-atomvm install clean
 
 help:
@@ -41,6 +41,7 @@ help:
 	@echo 'make bench-quick       gentcp beside OTP, raw epoll and libuv: the headline, in two minutes'
 	@echo 'make bench             all that has a target, in half an hour: docs/bench'
 	@echo 'make bench-all         every case, for hours; CASE="part of a name" for some of them'
+	@echo 'make bench-ttest       OTP'"'"'s own time test of TCP, on inet, OTP'"'"'s socket backend and gentcp'
 	@echo 'make bench-memory      what an idle connection costs, with 10,000 of them'
 	@echo 'make sizes             what the engine takes on a device, and what leaving parts out saves'
 	@echo 'make fuzz              each fuzzer for SECONDS ($(SECONDS)), with sanitizers'
@@ -159,6 +160,10 @@ bench: bench-servers
 
 bench-all: bench-servers
 	bench/run $(if $(CASE),--case '$(CASE)')
+
+bench-ttest: otp
+	@tools/deps conformance
+	bench/ttest build/bench/ttest 9
 
 # The driver in the VM it is for; with ATOMVM_SANITIZE=address, in one that was built so, too.
 test-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
