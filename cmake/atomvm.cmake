@@ -77,6 +77,9 @@ file(GLOB avm_generated ${ATOMVM_BUILD}/src/platforms/generic_unix/libAtomVM)
 
 # ---- the driver ----
 
+if(HTTP IN_LIST gentcp_left_out)
+    list(REMOVE_ITEM host_erlang_sources hosts/erlang/http.c)
+endif()
 add_library(gentcp_atomvm_driver MODULE EXCLUDE_FROM_ALL
     ${host_atomvm_sources} ${host_erlang_sources} ${host_names_sources} $<TARGET_OBJECTS:gentcp_engine>)
 set_target_properties(gentcp_atomvm_driver PROPERTIES

@@ -141,7 +141,8 @@ extern const gt_lookup_user avm_lookup_user;
 term avm_addresses_term(ErlNifEnv *env, const gt_addresses *addresses); /* a list, without ports */
 
 /* Looks up the addresses of a name, of that family; the answer comes to the process as {'$gentcp', Ref, {ok, Addresses}
- * | {error, Reason}}. 0; -ENOMEM, -EAGAIN: no thread could be started. */
+ * | {error, Reason}}. 0; GT_NXDOMAIN: names are left out (GENTCP_WITH_NAMES); -ENOMEM, -EAGAIN: no thread could be
+ * started. */
 int avm_lookup(const char *name, int family, int32_t caller, uint64_t ref);
 /* True: the answer will not come; false: it was sent, or there is no such question. */
 bool avm_lookup_cancel(uint64_t ref);

@@ -30,9 +30,12 @@ static void answered(void *asker) {
 const gt_lookup_user avm_lookup_user = {.allocate = malloc, .release = free, .answered = answered};
 
 int avm_lookup(const char *name, int family, int32_t caller, uint64_t ref) {
-    question *q = malloc(sizeof *q);
+    question *q;
     int error;
 
+    if (!GENTCP_WITH_NAMES)
+        return GT_NXDOMAIN;
+    q = malloc(sizeof *q);
     if (q == NULL)
         return -ENOMEM;
     *q = (question){.caller = caller, .ref = ref};
@@ -64,6 +67,8 @@ bool avm_lookup_cancel(uint64_t ref) {
     gt_addresses *found = NULL;
     question *q;
 
+    if (!GENTCP_WITH_NAMES)
+        return false;
     gt_lock_take(&lock);
     q = take_out(&ref);
     gt_lock_drop(&lock);
@@ -107,7 +112,7 @@ static void send_answer(question *q) {
 void avm_lookups_answer(void) {
     question *q;
 
-    if (!atomic_exchange(&some_answered, false))
+    if (!GENTCP_WITH_NAMES || !atomic_exchange(&some_answered, false))
         return;
     do {
         gt_lock_take(&lock);

@@ -197,7 +197,7 @@ static term nif_lookup(Context *ctx, int argc, term argv[]) {
         free(found);
         return answer;
     }
-    if (GENTCP_WITH_NAMES && error == GT_NXDOMAIN)
+    if (error == GT_NXDOMAIN)
         error = avm_lookup(name, family, ctx->process_id, term_to_ref_ticks(argv[2]));
     return error != 0 ? otp_error(env, error) : otp_atom.wait;
 }

@@ -50,7 +50,7 @@ int gt_resolve(gt_process *self, const char *host, uint16_t port, int family, in
     if (strlen(host) > NAME_MAX_LENGTH)
         return GT_NXDOMAIN;
     error = gt_lookup_numeric(&user, host, port, family, out);
-    if (!GENTCP_WITH_NAMES || error != GT_NXDOMAIN)
+    if (error != GT_NXDOMAIN)
         return error;
     error = gt_lookup_start(&user, host, port, family, &this, &lookup);
     if (error != 0)

@@ -165,7 +165,7 @@ static bool address_of_map(ErlNifEnv *env, ERL_NIF_TERM map, gt_address *out) {
 
     if (!enif_get_map_size(env, map, &size) || !enif_get_map_value(env, map, otp_atom.family, &family))
         return false;
-    if (enif_is_identical(family, otp_atom.local))
+    if (GENTCP_WITH_LOCAL && enif_is_identical(family, otp_atom.local))
         return size == 2 && enif_get_map_value(env, map, otp_atom.path, &addr) && local_address(env, addr, out);
     if (enif_get_map_value(env, map, otp_atom.addr, &addr))
         known++;
@@ -199,7 +199,7 @@ bool otp_get_address(ErlNifEnv *env, ERL_NIF_TERM term, int family, gt_address *
         return address_of_map(env, term, out);
     if (!enif_get_tuple(env, term, &arity, &part))
         return false;
-    if (arity == 2 && enif_is_identical(part[0], otp_atom.local))
+    if (GENTCP_WITH_LOCAL && arity == 2 && enif_is_identical(part[0], otp_atom.local))
         return local_address(env, part[1], out);
     if (arity == 4) {
         *out = (gt_address){.size = sizeof out->in, .in = {.sin_family = AF_INET}};
@@ -225,7 +225,7 @@ ERL_NIF_TERM otp_address_term(ErlNifEnv *env, const gt_address *address) {
     const uint8_t *bytes;
     unsigned count, port;
 
-    if (address->any.sa_family == AF_UNIX) {
+    if (GENTCP_WITH_LOCAL && address->any.sa_family == AF_UNIX) {
         size_t size = gt_address_name_size(address);
         memcpy(enif_make_new_binary(env, size, &part[0]), address->un.sun_path, size);
         return enif_make_tuple2(env, otp_atom.local, part[0]);

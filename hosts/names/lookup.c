@@ -205,9 +205,12 @@ int gt_lookup_numeric(const gt_lookup_user *user, const char *name, uint16_t por
 int gt_lookup_start(const gt_lookup_user *user, const char *name, uint16_t port, int family, void *asker,
                     gt_lookup **out) {
     size_t length = strlen(name) + 1;
-    gt_lookup *this = user->allocate(sizeof *this + length);
+    gt_lookup *this;
     int error;
 
+    if (!GENTCP_WITH_NAMES)
+        return GT_NXDOMAIN;
+    this = user->allocate(sizeof *this + length);
     if (this == NULL)
         return -ENOMEM;
     *this = (gt_lookup){.state = QUEUED, .user = user, .asker = asker, .port = port, .family = family};
@@ -223,6 +226,8 @@ int gt_lookup_start(const gt_lookup_user *user, const char *name, uint16_t port,
 int gt_lookup_end(gt_lookup *this, gt_addresses **out) {
     int error = GT_TIMEOUT;
 
+    if (!GENTCP_WITH_NAMES)
+        return GT_NXDOMAIN;
     pthread_mutex_lock(&resolver.lock);
     if (this->state == QUEUED)
         take_from_queue(this);

@@ -33,7 +33,7 @@ bool gt_may_be_name(const char *name);
  * another family; -ENOMEM. */
 int gt_lookup_numeric(const gt_lookup_user *user, const char *name, uint16_t port, int family, gt_addresses **out);
 /* Looks up a name (or numeric address) of that family (AF_UNSPEC: any), with that port for each address. 0 and a lookup
- * to be ended; -ENOMEM, -EAGAIN: no thread could be started. */
+ * to be ended; GT_NXDOMAIN: names are left out (GENTCP_WITH_NAMES); -ENOMEM, -EAGAIN: no thread could be started. */
 int gt_lookup_start(const gt_lookup_user *user, const char *name, uint16_t port, int family, void *asker,
                     gt_lookup **out);
 /* Ends it, answered or not; asker is not told any more. If it was answered: 0 and the addresses, to be released with
