@@ -23,8 +23,8 @@ ATOMVM_BUILD  ?=
 atomvm = $(if $(ATOMVM_SOURCE),-DATOMVM_SOURCE=$(ATOMVM_SOURCE) -DATOMVM_BUILD=$(ATOMVM_BUILD))
 
 .PHONY: help deps build otp run test lint format model check-sanitizers check-asan check-tsan check-otp-asan valgrind \
-    differential fuzz conformance coverage bench-servers bench-quick bench bench-all bench-ttest bench-memory sizes test-atomvm \
-    bench-atomvm no-atomvm install clean
+    differential fuzz conformance coverage bench-servers bench-quick bench bench-all bench-ttest bench-memory sizes \
+    test-atomvm bench-atomvm no-atomvm install clean
 
 help:
 	@echo 'make run               see it work'

@@ -141,7 +141,8 @@ def other_cases():
                    Target(f"{row} over inet's", "inet", 2.3, 2.7, "rate", "gentcp_linger"),
                    Target(f"{row} over a C server's that never sleeps", "c_busy", None, 0.9, "rate", "gentcp_linger")))
     yield Case("one busy among 10000 idle", "idle", ERLANG + ("gentcp_alone",), connections=1, idle=10000, cores=2,
-               targets=(Target("one busy among 10,000 idle: CPU over one busy alone", "gentcp_alone", 1.15, 1.05, "more"),))
+               targets=(Target("one busy among 10,000 idle: CPU over one busy alone", "gentcp_alone", 1.15, 1.05,
+                               "more"),))
     yield Case("memory of an idle connection", "memory", ERLANG, role="idle", kind="memory", connections=10000,
                targets=(Target("memory of an idle socket, with its process: inet's over ours", "inet", 1.8, 2.5),))
 

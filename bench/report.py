@@ -117,7 +117,8 @@ def page_of(results):
 
 
 def table(head, rows):
-    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines) + "\n"
 
 
 def bound(target, key):
@@ -152,7 +153,8 @@ def counts_tables(results):
         instructions += [[case["name"], name, f"{number:.0f}"]
                          for name, number in counts.get("instructions", {}).items() if number]
     if calls:
-        yield "## System calls a message, by strace\n\n" + table(["case", "server", "recv", "send", "wait", "other"], calls)
+        yield ("## System calls a message, by strace\n\n"
+               + table(["case", "server", "recv", "send", "wait", "other"], calls))
     if instructions:
         yield ("## Instructions a message, by callgrind (outside the kernel)\n\n"
                + table(["case", "server", "instructions"], instructions))
