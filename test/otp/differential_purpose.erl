@@ -19,7 +19,7 @@ left_out(Step0, Inet) ->
         fun raw_data_without_length/2,
         fun count_of_raw_data/2,
         fun packet_too_large/2,
-        fun input_while_close_waits/2,
+        fun stream_while_close_waits/2,
         fun death_of_one_who_closes/2,
         fun close_while_others_wait/2,
         fun unrecv_while_a_recv_waits/2,
@@ -105,15 +105,21 @@ much_before_accept({peer_send, S, Bytes}, Inet) ->
     Sent > 0 andalso Sent + byte_size(Bytes) > 1400;
 much_before_accept(_, _) -> false.
 
-%% While close waits for the queue, inet's socket still receives, and its owner hears of a reset; gentcp's doesn't, and
-%% the close returns.
-input_while_close_waits({call, _, S, Function, _}, Inet) ->
-    lists:member(Function, [recv, unrecv, shutdown]) andalso waits_in(close, S, Inet);
-input_while_close_waits({receive_all, _, S, _}, Inet) -> waits_in(close, S, Inet);
-input_while_close_waits({controlling_process, _, S, _}, Inet) -> waits_in(close, S, Inet);
-input_while_close_waits({Act, S}, Inet) -> Act =/= peer_receive andalso waits_in(close, S, Inet);
-input_while_close_waits({peer_send, S, _}, Inet) -> waits_in(close, S, Inet);
-input_while_close_waits(_, _) -> false.
+%% While close waits for the queue, inet's socket still receives, and its owner hears of a reset, or of a send after
+%% shutdown; gentcp's doesn't, and the close returns.
+stream_while_close_waits({call, _, S, Function, _}, Inet) when
+    Function =:= recv; Function =:= unrecv; Function =:= shutdown; Function =:= getstat
+->
+    waits_in(close, S, Inet);
+stream_while_close_waits({call, _, S, setopts, [Options]}, Inet) ->
+    lists:keymember(active, 1, Options) andalso waits_in(close, S, Inet);
+stream_while_close_waits({call, _, S, send, _}, Inet) ->
+    waits_in(close, S, Inet) andalso differential_world:was_shut(S, Inet);
+stream_while_close_waits({receive_all, _, S, _}, Inet) -> waits_in(close, S, Inet);
+stream_while_close_waits({controlling_process, _, S, _}, Inet) -> waits_in(close, S, Inet);
+stream_while_close_waits({Act, S}, Inet) -> Act =/= peer_receive andalso waits_in(close, S, Inet);
+stream_while_close_waits({peer_send, S, _}, Inet) -> waits_in(close, S, Inet);
+stream_while_close_waits(_, _) -> false.
 
 %% On inet nobody closes it any more.
 death_of_one_who_closes({exit, P, _}, Inet) ->

@@ -124,7 +124,13 @@ while_close_waits_nothing_is_received_and_a_reset_ends_it(_) ->
     ?assertEqual([], messages(gentcp, Data)),
     Reset = Closing ++ [{peer_reset, s1}],
     ?assertEqual({[], [{tcp_closed, s1}]}, results_and_messages(gen_tcp, Reset)),
-    ?assertEqual({[{p2, ok}], []}, results_and_messages(gentcp, Reset)).
+    ?assertEqual({[{p2, ok}], []}, results_and_messages(gentcp, Reset)),
+    Counters = Closing ++ [{call, p1, s1, getstat, [[send_oct]]}],
+    ?assertEqual([{p1, {ok, [{send_oct, 8000000}]}}], results(gen_tcp, Counters)),
+    ?assertEqual([{p1, {error, einval}}], results(gentcp, Counters)),
+    Shut = [active(), ?MUCH, {call, p1, s1, shutdown, [write]}, {call, p2, s1, close, []}, {call, p3, s1, send, ["x"]}],
+    ?assertEqual([{tcp_closed, s1}], messages(gen_tcp, Shut)),
+    ?assertEqual([], messages(gentcp, Shut)).
 
 %% The peer's end stays open while it sends and reads.
 what_comes_while_a_close_flushes_makes_no_reset_of_the_end(_) ->
