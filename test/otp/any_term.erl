@@ -152,12 +152,12 @@ is_refused({returned, _}) -> false;
 is_refused({error, _}) -> true;
 is_refused({exit, _}) -> true.
 
-%% inet takes a bitstring, of which it leaves out the last bits; any number of options; and 32 bits of a length or a
+%% inet takes a bitstring, of which it leaves out the last bits; any number of options; and 31 bits of a length and 32 of a
 %% timeout.
 is_on_purpose(unrecv, [_, Data]) -> is_bitstring(Data) andalso not is_binary(Data);
 is_on_purpose(setopts, [_, Options]) when length(Options) > ?OPTIONS_MAX -> true;
 is_on_purpose(accept, [_, Timeout]) when is_integer(Timeout), Timeout > 16#ffffffff -> true;
-is_on_purpose(recv, [_, Length | _]) when is_integer(Length), Length > 16#ffffffff -> true;
+is_on_purpose(recv, [_, Length | _]) when is_integer(Length), Length > 16#7fffffff -> true;
 is_on_purpose(recv, [_, _, Timeout]) when is_integer(Timeout), Timeout > 16#ffffffff -> true;
 is_on_purpose(_, _) -> false.
 
