@@ -263,7 +263,6 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     avm_op *op = (avm_op *)base;
     bool taken = true;
     int status = result->status;
-    int sent;
 
     if (status == 0 && base->kind == GT_OP_ACCEPT) {
         int adopted = avm_set_owner(of(result->accepted), op->caller);
@@ -273,7 +272,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     if (this_call.op == op) {
         taken = answer_directly(of(socket), op, result, status) && taken;
     } else {
-        sent = answer_by_letter(of(socket), op, result, status);
+        int sent = answer_by_letter(of(socket), op, result, status);
         if (sent == -ENOMEM && status == 0) /* an error is small */
             (void)answer_by_letter(of(socket), op, result, -ENOMEM);
         taken = sent == 0 && taken;

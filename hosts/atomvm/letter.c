@@ -50,10 +50,9 @@ int avm_send_copy(int32_t to, term message) {
 
 int avm_letter_send(avm_letter *l, int32_t to, term message) {
     Message *m = l->message;
-    int status;
 
     if (m == NULL) {
-        status = avm_send_copy(to, message);
+        int status = avm_send_copy(to, message);
         avm_letter_drop(l);
         return status;
     }
