@@ -38,6 +38,8 @@ run(_, 0, _) ->
     ok;
 run("refused", Count, Port) ->
     {error, econnrefused} = gentcp:connect(loopback, Port, []),
+    {'EXIT', badarg} = catch gentcp:connect(loopback, Port, [{buffer, 0}]),
+    {'EXIT', badarg} = catch gentcp:listen(0, [{buffer, 0}]),
     run("refused", Count - 1, Port);
 run("orphans", Count, Port) ->
     orphan(),
