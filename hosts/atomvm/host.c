@@ -7,6 +7,7 @@
 #include "hosts/atomvm/avm.h"
 
 static ErlNifResourceType *socket_type;
+static term socket_tag;
 
 static avm_socket *of(gt_socket *socket) {
     return (avm_socket *)socket;
@@ -26,6 +27,7 @@ static void socket_gone(ErlNifEnv *env, void *resource) {
 bool avm_sockets_start(ErlNifEnv *env) {
     ErlNifResourceTypeInit callbacks = {.members = 1, .dtor = socket_gone};
 
+    socket_tag = enif_make_atom(env, "$avm_gen_tcp");
     socket_type = enif_init_resource_type(env, "gentcp_socket", &callbacks, ERL_NIF_RT_CREATE, NULL);
     return socket_type != NULL && avm_owners_start(env);
 }
@@ -68,11 +70,7 @@ term avm_handle_term(ErlNifEnv *env, avm_socket *s) {
 }
 
 term avm_socket_term(ErlNifEnv *env, avm_socket *s) {
-    static term tag;
-
-    if (tag == 0)
-        tag = enif_make_atom(env, "$avm_gen_tcp");
-    return enif_make_tuple3(env, tag, avm_handle_term(env, s), otp_atom.module);
+    return enif_make_tuple3(env, socket_tag, avm_handle_term(env, s), otp_atom.module);
 }
 
 static gt_socket *create(gt_socket *listener, gt_op *op) {
