@@ -165,11 +165,15 @@ bench-ttest: otp
 	@tools/deps conformance
 	bench/ttest build/bench/ttest 9
 
-# The driver in the VM it is for; with ATOMVM_SANITIZE=address, in one that was built so, too.
+# The driver in the VM it is for, and in its smallest configuration (docs/configuration.md); with
+# ATOMVM_SANITIZE=address, in one that was built so, too.
 test-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
 	$(configure) -B build/atomvm -DGENTCP_SANITIZE=$(ATOMVM_SANITIZE)
 	$(build) build/atomvm -j $(JOBS) -t gentcp_atomvm
+	$(configure) -B build/atomvm-smallest -DGENTCP_SANITIZE=$(ATOMVM_SANITIZE) -DGENTCP_SMALLEST=ON
+	$(build) build/atomvm-smallest -j $(JOBS) -t gentcp_atomvm
 	test/atomvm/run build/atomvm $(ATOMVM_SOURCE) $(ATOMVM_BUILD)
+	test/atomvm/run build/atomvm-smallest $(ATOMVM_SOURCE) $(ATOMVM_BUILD) smallest
 
 bench-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
 	$(configure) -B build/atomvm

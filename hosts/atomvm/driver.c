@@ -30,8 +30,7 @@ gt_poller *avm_poller(void) {
 static EventListener *ready(GlobalContext *vm, EventListener *this) {
     (void)vm;
     (void)gt_poller_run(poller, 0, EVENTS_A_RUN);
-    if (GENTCP_WITH_NAMES)
-        avm_lookups_answer();
+    avm_lookups_answer();
     return this;
 }
 

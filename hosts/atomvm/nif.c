@@ -206,7 +206,7 @@ static term nif_cancel_lookup(Context *ctx, int argc, term argv[]) {
     (void)argc;
     if (!is_ref(argv[0]))
         return badarg(ctx);
-    return otp_bool(GENTCP_WITH_NAMES && avm_lookup_cancel(term_to_ref_ticks(argv[0])));
+    return otp_bool(avm_lookup_cancel(term_to_ref_ticks(argv[0])));
 }
 
 /* ---- receiving ---- */
