@@ -93,7 +93,8 @@ void gt_input_over(gt_socket *s, int error) {
     int answer = reset_hidden ? GT_CLOSED : error;
     /* Without exit_on_close the way out is open still: what is queued goes on, or a later send would leave a hole. */
     bool answered_send = s->settings.exit_on_close && s->writers.first != NULL;
-    bool answered_recv = s->readers.first != NULL;
+    /* What is queued would have met a reset first: the next recv hears of that one. */
+    bool answered_recv = s->readers.first != NULL && !(error == -ECONNRESET && gt_has_output(s));
 
     gt_drop_input(s);
     if (active(s)) {

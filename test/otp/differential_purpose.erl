@@ -450,7 +450,8 @@ nothing_follows_tcp_closed(Step, #{processes := Inet}, #{processes := Ours}, Wor
                     S = socket_of(More),
                     Messages -- [More] =:= Before andalso
                         (element(1, More) =:= tcp_error orelse is_unrecv(S, Step)) andalso
-                        differential_world:options(S, [exit_on_close], World) =:= [{exit_on_close, false}];
+                        (differential_world:options(S, [exit_on_close], World) =:= [{exit_on_close, false}] orelse
+                            lists:member({tcp_closed, S}, Before)); % it was so, then
                 _ ->
                     false
             end

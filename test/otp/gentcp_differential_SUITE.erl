@@ -27,7 +27,8 @@
     the_second_who_waits_to_send_is_not_connected/1,
     a_reset_is_shown_to_who_waits_to_send/1,
     nothing_is_sent_after_a_late_shutdown_write/1,
-    names_and_accept_while_close_waits/1
+    names_and_accept_while_close_waits/1,
+    a_reset_that_meets_a_recv_and_a_queue_is_told_to_the_next_recv_too/1
 ]).
 
 -define(SEQUENCES, 300).
@@ -264,6 +265,16 @@ nothing_is_sent_after_a_late_shutdown_write(_) ->
         ])
      || Delay <- [true, false], Data <- [<<>>, <<"x">>]
     ].
+
+a_reset_that_meets_a_recv_and_a_queue_is_told_to_the_next_recv_too(_) ->
+    same([
+        {connect, p1, s1, [{active, false}], peer},
+        {call, p2, s1, recv, [1, infinity]},
+        {call, p1, s1, send, [{much, 8000000}]},
+        {peer_reset, s1},
+        {call, p1, s1, recv, [1, infinity]},
+        {call, p1, s1, recv, [1, infinity]}
+    ]).
 
 names_and_accept_while_close_waits(_) ->
     same([
