@@ -168,6 +168,7 @@ bench-ttest: otp
 # The driver in the VM it is for, and in its smallest configuration (docs/configuration.md); with
 # ATOMVM_SANITIZE=address, in one that was built so, too.
 test-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
+	@tools/deps atomvm
 	$(configure) -B build/atomvm -DGENTCP_SANITIZE=$(ATOMVM_SANITIZE)
 	$(build) build/atomvm -j $(JOBS) -t gentcp_atomvm
 	$(configure) -B build/atomvm-smallest -DGENTCP_SANITIZE=$(ATOMVM_SANITIZE) -DGENTCP_SMALLEST=ON
@@ -176,7 +177,8 @@ test-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
 	test/atomvm/run build/atomvm-smallest $(ATOMVM_SOURCE) $(ATOMVM_BUILD) smallest
 
 bench-atomvm: $(if $(and $(ATOMVM_SOURCE),$(ATOMVM_BUILD)),,no-atomvm)
-	$(configure) -B build/atomvm
+	@tools/deps atomvm
+	$(configure) -B build/atomvm -DGENTCP_SANITIZE=
 	$(build) build/atomvm -j $(JOBS) -t gentcp_atomvm -t gentcp_tool
 	test/atomvm/bench build/atomvm $(ATOMVM_SOURCE) $(ATOMVM_BUILD)
 
