@@ -429,13 +429,17 @@ suspended_sender(_, #{results := Inet}, #{results := Ours}, _) ->
     Told = fun({P, {error, einval}}) -> {P, {error, closed}}; (Result) -> Result end,
     length(Inet) > 1 andalso [Told(Result) || Result <- Inet] =:= Ours.
 
-%% The kernel makes a reset of an end if there is something that was not read from it; gentcp may have read ahead.
+%% The kernel makes a reset of an end if there is something that was not read from it; gentcp may have read ahead, or
+%% have found a malformed header in what it had read before.
 reset_for_what_was_not_read({Act, S}, #{peers := Inet}, #{peers := Ours}, World) when
     Act =:= peer_receive; Act =:= peer_close
 ->
     case {Inet, Ours} of
         {#{S := {State, econnreset, _}}, #{S := {State, closed, _}}} -> differential_world:sent_by_peer(S, World) > 0;
         {#{S := behind}, #{S := {_, closed, _}}} -> differential_world:sent_by_peer(S, World) > 0;
+        {#{S := {State, closed, _}}, #{S := {State, econnreset, _}}} ->
+            differential_world:sent_by_peer(S, World) > 0 andalso
+                not lists:member(differential_world:options(S, [packet], World), [[{packet, 0}], [{packet, line}]]);
         _ -> false
     end;
 reset_for_what_was_not_read(_, _, _, _) -> false.

@@ -27,6 +27,7 @@
 -define(FIN_WAIT_1, 4).
 -define(FIN_WAIT_2, 5).
 -define(CLOSED, 7).
+-define(CLOSE_WAIT, 8).
 -define(LISTENING, 10).
 
 -type process() :: p1 | p2 | p3.
@@ -655,9 +656,10 @@ was_put_back(S, #world{put_back = PutBack}) ->
 in_a_packet(S, #world{timed_out = TimedOut} = W) ->
     case kernel(socket(S, W)) of
         no_descriptor -> false;
-        #{active := false, unread := Unread} ->
+        #{active := false, unread := Unread, state := State} ->
+            %% The peer's end is something unread as well.
             lists:member(S, TimedOut) orelse waits_in(recv, S, W) orelse
-                (Unread =:= 0 andalso not_delivered(S, W) =/= 0);
+                ((Unread =:= 0 orelse State =:= ?CLOSE_WAIT) andalso not_delivered(S, W) =/= 0);
         _ -> not_delivered(S, W) =/= 0
     end.
 
