@@ -185,6 +185,8 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
     int value = (int)option->number;
     int error;
 
+    if (option->name == GT_OPT_RECBUF && !s->settings.buffer_set && value > (int)s->settings.buffer) /* as inet */
+        set_buffer(&s->settings, smaller((uint32_t)value, GT_BUFFER_MAX), false);
     if (s->watch.fd < 0)
         return s->state == GT_ENDED && !failure_is_told(row) ? 0 : -EINVAL;
     if (GENTCP_WITH_RARE_OPTIONS && row->type == GT_TYPE_RAW) { /* inet says ok whatever the system does */
@@ -199,9 +201,6 @@ static int set_of_system(gt_socket *s, const gt_option *option) {
     error = refused(gt_set_number(s->watch.fd, option->name, value));
     if (s->state == GT_LISTENING && (row->where & GT_INHERITED) != 0)
         s->listening.system_options |= (uint64_t)1 << option->name;
-    if (error == 0 && option->name == GT_OPT_RECBUF && !s->settings.buffer_set &&
-        value > (int)s->settings.buffer) /* OTP: recbuf raises buffer */
-        set_buffer(&s->settings, smaller((uint32_t)value, GT_BUFFER_MAX), false);
     return error;
 }
 

@@ -25,7 +25,7 @@ left_out(Step0, Inet) ->
         fun unrecv_while_a_recv_waits/2,
         fun counters_behind_a_queue/2,
         fun buffer_below_a_header/2,
-        fun buffer_set_amid_lines/2,
+        fun buffer_set_amid_data/2,
         fun line_delimiter_of_a_listener/2,
         fun lines_longer_than_the_buffer/2,
         fun http_lines_for_a_port/2,
@@ -223,10 +223,10 @@ header_size(raw) -> 0;
 header_size(_) -> 4.
 
 %% inet reads on into the buffer that it has.
-buffer_set_amid_lines({call, _, S, setopts, [Options]}, Inet) ->
-    lists:keymember(buffer, 1, Options) andalso is_text(S, Inet) andalso
-        differential_world:not_delivered(S, Inet) =/= 0;
-buffer_set_amid_lines(_, _) -> false.
+buffer_set_amid_data({call, _, S, setopts, [Options]}, Inet) ->
+    lists:keymember(buffer, 1, Options) andalso (is_text(S, Inet) orelse is_raw(S, Inet)) andalso
+        differential_world:had_peer(S, Inet) andalso differential_world:sent_by_peer(S, Inet) > 0;
+buffer_set_amid_data(_, _) -> false.
 
 %% Accepted sockets don't inherit it from inet's.
 line_delimiter_of_a_listener({call, _, L, setopts, [Options]}, _) ->
@@ -425,9 +425,13 @@ reset_met_by_what_was_queued({call, P, S, send, _}, #{results := Inet}, #{result
 reset_met_by_what_was_queued(_, _, _, _) -> false.
 
 %% A second sender waits for inet's port, and not for an answer: when the port is gone, its data is called bad.
-suspended_sender(_, #{results := Inet}, #{results := Ours}, _) ->
+suspended_sender(Step, #{results := Inet}, #{results := Ours}, _) ->
     Told = fun({P, {error, einval}}) -> {P, {error, closed}}; (Result) -> Result end,
-    length(Inet) > 1 andalso [Told(Result) || Result <- Inet] =:= Ours.
+    Waited = [P || {P, {error, einval}} <- Inet, not is_caller(P, Step)],
+    Waited =/= [] andalso [Told(Result) || Result <- Inet] =:= Ours.
+
+is_caller(P, {call, P, _, _, _}) -> true;
+is_caller(_, _) -> false.
 
 %% The kernel makes a reset of an end if there is something that was not read from it; gentcp may have read ahead, or
 %% have found a malformed header in what it had read before.
@@ -452,7 +456,7 @@ nothing_follows_tcp_closed(Step, #{processes := Inet}, #{processes := Ours}, Wor
             case Messages -- Before of
                 [More] ->
                     S = socket_of(More),
-                    Messages -- [More] =:= Before andalso
+                    (Messages -- [More] =:= Before orelse Messages =:= Before ++ [More]) andalso
                         (element(1, More) =:= tcp_error orelse is_unrecv(S, Step)) andalso
                         (differential_world:options(S, [exit_on_close], World) =:= [{exit_on_close, false}] orelse
                             lists:member({tcp_closed, S}, Before)); % it was so, then

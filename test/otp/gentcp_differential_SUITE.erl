@@ -28,7 +28,8 @@
     a_reset_is_shown_to_who_waits_to_send/1,
     nothing_is_sent_after_a_late_shutdown_write/1,
     names_and_accept_while_close_waits/1,
-    a_reset_that_meets_a_recv_and_a_queue_is_told_to_the_next_recv_too/1
+    a_reset_that_meets_a_recv_and_a_queue_is_told_to_the_next_recv_too/1,
+    recbuf_raises_buffer_after_the_end_too/1
 ]).
 
 -define(SEQUENCES, 300).
@@ -265,6 +266,15 @@ nothing_is_sent_after_a_late_shutdown_write(_) ->
         ])
      || Delay <- [true, false], Data <- [<<>>, <<"x">>]
     ].
+
+recbuf_raises_buffer_after_the_end_too(_) ->
+    same([
+        {connect, p1, s1, [{active, false}], peer},
+        {peer_shutdown, s1},
+        {call, p1, s1, recv, [1, infinity]},
+        {call, p1, s1, setopts, [[{recbuf, 30000}]]},
+        {call, p1, s1, getopts, [[buffer]]}
+    ]).
 
 a_reset_that_meets_a_recv_and_a_queue_is_told_to_the_next_recv_too(_) ->
     same([
