@@ -217,7 +217,7 @@ buffer_below_a_header(Options, S, Inet) ->
 
 header_size(cdr) -> 12;
 header_size(fcgi) -> 8;
-header_size(asn1) -> 8;
+header_size(asn1) -> 140; % a long tag, 127 bytes of length
 header_size(N) when is_integer(N) -> N;
 header_size(raw) -> 0;
 header_size(_) -> 4.
@@ -494,6 +494,8 @@ malformed_and_left_over(_, #{processes := Inet}, #{processes := Ours}, World) ->
             {_, Before} = maps:get(P, Inet),
             case lists:prefix(Before, Messages) andalso lists:nthtail(length(Before), Messages) of
                 [{tcp_error, S, emsgsize}, {tcp_closed, S}] -> says_so_later(P, S, Messages, World);
+                %% inet has come upon the end instead.
+                false -> [{tcp_error, S, emsgsize} || {tcp_closed, S} <- Before] =:= Messages -- Before;
                 _ -> false
             end
         end,
