@@ -253,7 +253,7 @@ int gt_set_options(gt_socket *s, const gt_option *options, int count) {
     old_packet = s->settings.framing.type;
     for (int i = 0; i < count && error == 0; i++) {
         error = gt_apply_option(s, &options[i]);
-        if (s->state == GT_ENDED && s->settings.active != GT_PASSIVE && s->settings.exit_on_close)
+        if (s->state == GT_ENDED && was_passive && s->settings.active != GT_PASSIVE && s->settings.exit_on_close)
             break; /* the owner hears of the end, and the socket is gone before the other options */
     }
     if (was_passive || old_packet != s->settings.framing.type)

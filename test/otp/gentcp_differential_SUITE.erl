@@ -29,7 +29,8 @@
     nothing_is_sent_after_a_late_shutdown_write/1,
     names_and_accept_while_close_waits/1,
     a_reset_that_meets_a_recv_and_a_queue_is_told_to_the_next_recv_too/1,
-    recbuf_raises_buffer_after_the_end_too/1
+    recbuf_raises_buffer_after_the_end_too/1,
+    all_options_count_after_the_end_of_an_active_socket/1
 ]).
 
 -define(SEQUENCES, 300).
@@ -266,6 +267,14 @@ nothing_is_sent_after_a_late_shutdown_write(_) ->
         ])
      || Delay <- [true, false], Data <- [<<>>, <<"x">>]
     ].
+
+all_options_count_after_the_end_of_an_active_socket(_) ->
+    same([
+        {connect, p1, s1, [{active, true}, {exit_on_close, false}], peer},
+        {peer_shutdown, s1},
+        {call, p1, s1, setopts, [[{active, false}, {high_watermark, 100}, {exit_on_close, true}]]},
+        {call, p1, s1, getopts, [[active, high_watermark, exit_on_close]]}
+    ]).
 
 recbuf_raises_buffer_after_the_end_too(_) ->
     same([
