@@ -270,8 +270,11 @@ nothing_is_sent_after_a_late_shutdown_write(_) ->
 
 all_options_count_after_the_end_of_an_active_socket(_) ->
     same([
-        {connect, p1, s1, [{active, true}, {exit_on_close, false}], peer},
+        {connect, p1, s1, [{active, false}], peer},
         {peer_shutdown, s1},
+        {call, p1, s1, recv, [1, infinity]},
+        {call, p1, s1, setopts, [[{exit_on_close, false}]]},
+        {call, p1, s1, setopts, [[{active, true}]]},
         {call, p1, s1, setopts, [[{active, false}, {high_watermark, 100}, {exit_on_close, true}]]},
         {call, p1, s1, getopts, [[active, high_watermark, exit_on_close]]}
     ]).
