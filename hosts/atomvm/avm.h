@@ -45,9 +45,7 @@ typedef struct avm_socket {
     gt_socket socket; /* first: the engine's pointers are ours */
     avm_watch *watch; /* the owner's; NULL: nobody's death matters. This and what follows: guarded by socket.lock */
     int32_t owner;    /* a local process id, as all here */
-    uint16_t header;  /* option header: binaries begin with so many bytes as a list */
-    uint8_t mode;     /* gt_mode */
-    uint8_t deliver;  /* gt_deliver */
+    otp_shape shape;
 } avm_socket;
 
 typedef struct avm_op {

@@ -74,7 +74,7 @@ void avm_buffer_free(gt_buffer *base) {
 /* ---- what is received ---- */
 
 static bool is_list(const avm_socket *s, const gt_data *data) {
-    return s->mode == GT_MODE_LIST || s->header > data->size;
+    return s->shape.mode == GT_MODE_LIST || s->shape.header > data->size;
 }
 
 size_t avm_data_words(const avm_socket *s, const gt_data *data, bool as_http) {
@@ -83,8 +83,8 @@ size_t avm_data_words(const avm_socket *s, const gt_data *data, bool as_http) {
     if (is_list(s, data))
         return data->size < AVM_WORDS_MAX ? data->size * CONS_SIZE + 1 : SIZE_MAX;
     if (data->buffer != NULL)
-        return s->header * (size_t)CONS_SIZE + TERM_BOXED_REFC_BINARY_SIZE + TERM_BOXED_SUB_BINARY_SIZE;
-    return s->header * (size_t)CONS_SIZE + term_binary_heap_size(data->size - s->header);
+        return s->shape.header * (size_t)CONS_SIZE + TERM_BOXED_REFC_BINARY_SIZE + TERM_BOXED_SUB_BINARY_SIZE;
+    return s->shape.header * (size_t)CONS_SIZE + term_binary_heap_size(data->size - s->shape.header);
 }
 
 /* In front of a term, bytes as a list. */
@@ -129,8 +129,8 @@ term avm_data_term(ErlNifEnv *env, const avm_socket *s, const gt_data *data, boo
         return otp_http_term(env, data->http, type == GT_PACKET_HTTP_BIN || type == GT_PACKET_HTTPH_BIN);
     if (is_list(s, data))
         return list_of(&env->heap, data->bytes, data->size, term_nil());
-    binary = binary_of(&env->heap, data, s->header);
-    return term_is_invalid_term(binary) ? binary : list_of(&env->heap, data->bytes, s->header, binary);
+    binary = binary_of(&env->heap, data, s->shape.header);
+    return term_is_invalid_term(binary) ? binary : list_of(&env->heap, data->bytes, s->shape.header, binary);
 }
 
 void avm_data_taken(const gt_data *data) {

@@ -80,9 +80,7 @@ static gt_socket *create(gt_socket *listener, gt_op *op) {
     (void)op;
     if (s == NULL)
         return NULL;
-    s->mode = l->mode;
-    s->header = l->header;
-    s->deliver = l->deliver;
+    s->shape = l->shape;
     return &s->socket;
 }
 
@@ -99,27 +97,11 @@ static void closed(gt_socket *socket) {
 }
 
 static int set_option(gt_socket *socket, const gt_option *option) {
-    avm_socket *s = of(socket);
-
-    if (option->name == GT_OPT_HEADER)
-        s->header = (uint16_t)option->number;
-    else if (option->name == GT_OPT_DELIVER)
-        s->deliver = (uint8_t)option->number;
-    else
-        s->mode = (uint8_t)option->number;
-    return 0;
+    return otp_shape_set(&of(socket)->shape, option);
 }
 
 static int get_option(gt_socket *socket, gt_option *option) {
-    const avm_socket *s = of(socket);
-
-    if (option->name == GT_OPT_HEADER)
-        option->number = s->header;
-    else if (option->name == GT_OPT_DELIVER)
-        option->number = s->deliver;
-    else
-        option->number = s->mode;
-    return 0;
+    return otp_shape_get(&of(socket)->shape, option);
 }
 
 /* ---- ops ---- */
@@ -293,7 +275,7 @@ static term message_term(ErlNifEnv *env, avm_socket *s, const gt_message *m, boo
         data = avm_data_term(env, s, &m->data, as_http);
         if (term_is_invalid_term(data))
             return data;
-        if (s->deliver == GT_DELIVER_PORT)
+        if (s->shape.deliver == GT_DELIVER_PORT)
             return enif_make_tuple2(env, socket, enif_make_tuple2(env, otp_atom.data, data));
         return enif_make_tuple3(env, as_http ? otp_atom.http : otp_atom.tcp, socket, data);
     case GT_TCP_CLOSED:
@@ -309,7 +291,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
     enum { WORDS = AVM_SOCKET_WORDS + 2 * TUPLE_SIZE(2) }; /* also enough for a tuple of 3 */
     avm_socket *s = of(socket);
     /* {deliver, port}: as inet does, the line itself */
-    bool as_http = m->kind == GT_TCP && m->data.http != NULL && s->deliver == GT_DELIVER_TERM;
+    bool as_http = m->kind == GT_TCP && m->data.http != NULL && s->shape.deliver == GT_DELIVER_TERM;
     size_t words = m->kind == GT_TCP ? avm_data_words(s, &m->data, as_http) : 1;
     avm_letter letter;
     term message;

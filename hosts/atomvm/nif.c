@@ -113,17 +113,6 @@ static term nif_connect(Context *ctx, int argc, term argv[]) {
     return answer;
 }
 
-/* Does option fd give a descriptor? */
-static bool lends_descriptor(const otp_options *options) {
-    bool lends = false;
-
-    for (int i = 0; i < options->count; i++) {
-        if (options->list[i].name == GT_OPT_FD)
-            lends = options->list[i].number >= 0;
-    }
-    return lends;
-}
-
 static term listen_at(Context *ctx, const otp_options *options, const gt_address *at) {
     avm_socket *s = avm_socket_new(ctx->process_id);
     int status;
@@ -156,10 +145,7 @@ static term nif_listen(Context *ctx, int argc, term argv[]) {
     error = otp_get_options(env, argv[1], GT_AT_LISTEN, &options);
     if (error != 0)
         return otp_error(env, error == -EINVAL ? GT_BADARG : error);
-    /* Of a descriptor that needn't be bound the family is its own. */
-    if (options.family != AF_UNSPEC || port != 0 || !lends_descriptor(&options))
-        (void)otp_get_address(env, otp_atom.any, options.family, &at);
-    answer = otp_set_port(&at, port) ? listen_at(ctx, &options, &at) : otp_error(env, GT_BADARG);
+    answer = otp_listen_address(env, &options, port, &at) ? listen_at(ctx, &options, &at) : otp_error(env, GT_BADARG);
     otp_options_free(&options);
     return answer;
 }

@@ -432,3 +432,40 @@ int otp_read_option(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM wanted, ERL_
                                 text ? device_term(env, name, option.size) : value_term(env, &option));
     return status;
 }
+
+/* Does option fd give a descriptor? */
+static bool lends_descriptor(const otp_options *options) {
+    bool lends = false;
+
+    for (int i = 0; i < options->count; i++) {
+        if (options->list[i].name == GT_OPT_FD)
+            lends = options->list[i].number >= 0;
+    }
+    return lends;
+}
+
+bool otp_listen_address(ErlNifEnv *env, const otp_options *options, uint16_t port, gt_address *at) {
+    if (options->family != AF_UNSPEC || port != 0 || !lends_descriptor(options))
+        (void)otp_get_address(env, otp_atom.any, options->family, at);
+    return otp_set_port(at, port);
+}
+
+int otp_shape_set(otp_shape *shape, const gt_option *option) {
+    if (option->name == GT_OPT_HEADER)
+        shape->header = (uint16_t)option->number;
+    else if (option->name == GT_OPT_DELIVER)
+        shape->deliver = (uint8_t)option->number;
+    else
+        shape->mode = (uint8_t)option->number;
+    return 0;
+}
+
+int otp_shape_get(const otp_shape *shape, gt_option *option) {
+    if (option->name == GT_OPT_HEADER)
+        option->number = shape->header;
+    else if (option->name == GT_OPT_DELIVER)
+        option->number = shape->deliver;
+    else
+        option->number = shape->mode;
+    return 0;
+}

@@ -62,5 +62,19 @@ int otp_get_options(ErlNifEnv *env, ERL_NIF_TERM list, int where, otp_options *o
 void otp_options_free(otp_options *options);
 /* Reads the option that an element of inet:getopts' list names. 0, or gt_get_option's error; -EINVAL: no such name. */
 int otp_read_option(ErlNifEnv *env, gt_socket *socket, ERL_NIF_TERM wanted, ERL_NIF_TERM *out);
+/* Where listen binds with these options if they name no address: *at is left as it is for a descriptor that is lent and
+ * needn't be bound, whose family is its own. False: there can't be such a port. */
+bool otp_listen_address(ErlNifEnv *env, const otp_options *options, uint16_t port, gt_address *at);
+
+/* The options that the engine leaves to its host: what received data looks like. Guarded by the socket's lock. */
+typedef struct otp_shape {
+    uint8_t mode;    /* gt_mode */
+    uint8_t deliver; /* gt_deliver */
+    uint16_t header; /* binaries begin with so many bytes as a list */
+} otp_shape;
+
+/* gt_host's set_option and get_option. */
+int otp_shape_set(otp_shape *shape, const gt_option *option);
+int otp_shape_get(const otp_shape *shape, gt_option *option);
 
 #endif

@@ -240,9 +240,7 @@ static gt_socket *create(gt_socket *listener, gt_op *op) {
     if (s == NULL)
         return NULL;
     otp_poller_keep(l->poller);
-    s->mode = l->mode;
-    s->header = l->header;
-    s->deliver = l->deliver;
+    s->shape = l->shape;
     return &s->socket;
 }
 
@@ -262,27 +260,11 @@ static void closed(gt_socket *socket) {
 }
 
 static int set_option(gt_socket *socket, const gt_option *option) {
-    otp_socket *s = of(socket);
-
-    if (option->name == GT_OPT_HEADER)
-        s->header = (uint16_t)option->number;
-    else if (option->name == GT_OPT_DELIVER)
-        s->deliver = (uint8_t)option->number;
-    else
-        s->mode = (uint8_t)option->number;
-    return 0;
+    return otp_shape_set(&of(socket)->shape, option);
 }
 
 static int get_option(gt_socket *socket, gt_option *option) {
-    const otp_socket *s = of(socket);
-
-    if (option->name == GT_OPT_HEADER)
-        option->number = s->header;
-    else if (option->name == GT_OPT_DELIVER)
-        option->number = s->deliver;
-    else
-        option->number = s->mode;
-    return 0;
+    return otp_shape_get(&of(socket)->shape, option);
 }
 
 /* ---- results and messages ---- */
@@ -319,9 +301,9 @@ static ERL_NIF_TERM received(ErlNifEnv *env, otp_socket *s, const gt_data *data,
     if (data->http != NULL)
         return enif_make_tuple2(env, otp_atom.ok, http_term(env, s, data->http));
     *binary = otp_data_binary(env, data);
-    if (s->mode == GT_MODE_LIST)
+    if (s->shape.mode == GT_MODE_LIST)
         return enif_make_tuple2(env, otp_atom.list, *binary);
-    return enif_make_tuple2(env, s->header == 0 ? otp_atom.ok : enif_make_uint(env, s->header), *binary);
+    return enif_make_tuple2(env, s->shape.header == 0 ? otp_atom.ok : enif_make_uint(env, s->shape.header), *binary);
 }
 
 static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
@@ -371,7 +353,7 @@ static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message
 
     switch (m->kind) {
     case GT_TCP:
-        if (s->deliver == GT_DELIVER_PORT)
+        if (s->shape.deliver == GT_DELIVER_PORT)
             return enif_make_tuple2(env, socket, enif_make_tuple2(env, otp_atom.data, data));
         return enif_make_tuple3(env, m->data.http != NULL ? otp_atom.http : otp_atom.tcp, socket, data);
     case GT_TCP_CLOSED:
@@ -387,9 +369,9 @@ static int deliver(gt_socket *socket, const gt_message *m) {
     otp_socket *s = of(socket);
     ErlNifEnv *env = otp_this_thread()->env;
     /* {deliver, port}: as inet does, the line itself */
-    bool as_http = m->kind == GT_TCP && m->data.http != NULL && s->deliver == GT_DELIVER_TERM;
-    bool as_list = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_LIST;
-    bool as_binary = m->kind == GT_TCP && !as_http && s->mode == GT_MODE_BINARY;
+    bool as_http = m->kind == GT_TCP && m->data.http != NULL && s->shape.deliver == GT_DELIVER_TERM;
+    bool as_list = m->kind == GT_TCP && !as_http && s->shape.mode == GT_MODE_LIST;
+    bool as_binary = m->kind == GT_TCP && !as_http && s->shape.mode == GT_MODE_BINARY;
     ERL_NIF_TERM data = otp_atom.ok;
     ERL_NIF_TERM binary = data;
     bool taken;
@@ -399,7 +381,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
     else if (as_list)
         data = enif_make_string_len(env, (const char *)m->data.bytes, m->data.size, ERL_NIF_LATIN1);
     else if (as_binary)
-        data = with_header(env, binary = otp_data_binary(env, &m->data), &m->data, s->header);
+        data = with_header(env, binary = otp_data_binary(env, &m->data), &m->data, s->shape.header);
     taken = enif_send(NULL, &s->owner, NULL, message_term(env, s, m, data)) != 0;
     if (as_binary && taken)
         otp_data_taken(&m->data);

@@ -66,17 +66,6 @@ static ERL_NIF_TERM opened(ErlNifEnv *env, otp_socket *s, int status) {
     return result;
 }
 
-/* Does option fd give a descriptor? */
-static bool lends_descriptor(const otp_options *options) {
-    bool lends = false;
-
-    for (int i = 0; i < options->count; i++) {
-        if (options->list[i].name == GT_OPT_FD)
-            lends = options->list[i].number >= 0;
-    }
-    return lends;
-}
-
 ERL_NIF_TERM otp_nif_listen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]) {
     otp_options options;
     ErlNifPid self;
@@ -91,10 +80,7 @@ ERL_NIF_TERM otp_nif_listen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
     status = otp_get_options(env, argv[1], GT_AT_LISTEN, &options);
     if (status != 0)
         return otp_error(env, status == -EINVAL ? GT_BADARG : status);
-    /* Of a descriptor that needn't be bound the family is its own. */
-    if (options.family != AF_UNSPEC || port != 0 || !lends_descriptor(&options))
-        (void)otp_get_address(env, otp_atom.any, options.family, &at);
-    if (!otp_set_port(&at, port)) {
+    if (!otp_listen_address(env, &options, port, &at)) {
         otp_options_free(&options);
         return otp_error(env, GT_BADARG);
     }

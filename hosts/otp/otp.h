@@ -57,9 +57,7 @@ struct otp_socket {
     otp_poller *poller;
     ErlNifPid owner; /* this and what follows: guarded by socket.lock */
     ErlNifMonitor monitor;
-    uint8_t mode;                 /* gt_mode */
-    uint8_t deliver;              /* gt_deliver */
-    uint16_t header;              /* option header: binaries begin with so many bytes as a list */
+    otp_shape shape;
     bool monitored;               /* monitor watches owner */
     struct otp_monitor *monitors; /* guarded by monitor.c's lock */
     otp_socket *next;             /* otp_poller's list; guarded by its lock */

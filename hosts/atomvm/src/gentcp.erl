@@ -41,7 +41,7 @@ listen(Port, _Options) when is_integer(Port); is_atom(Port) ->
 %% A map, as OTP's socket:sockaddr_in(), with the port in it.
 -spec connect(map(), list()) -> {ok, socket()} | {error, reason()}.
 connect(#{family := _} = Address, Options) ->
-    connect(Address, Options, option_timeout(Options, infinity)).
+    connect(Address, Options, gentcp_time:option(Options)).
 
 -spec connect(address(), port_number(), list()) -> {ok, socket()} | {error, reason()};
     (map(), list(), timeout()) -> {ok, socket()} | {error, reason()}.
@@ -50,7 +50,7 @@ connect(#{family := Family} = Address, Options, Timeout) when
 ->
     opened(connect_any([Address], 0, [Family | Options], gentcp_time:deadline(Timeout), {error, einval}));
 connect(Address, Port, Options) when is_tuple(Address); is_list(Address); is_atom(Address) ->
-    connect(Address, Port, Options, option_timeout(Options, infinity)).
+    connect(Address, Port, Options, gentcp_time:option(Options)).
 
 -spec connect(address(), port_number(), list(), timeout()) -> {ok, socket()} | {error, reason()}.
 connect(Address, Port, Options, Timeout) when
@@ -69,11 +69,6 @@ connect(Address, Port, Options, Timeout) when
     end;
 connect(Address, _Port, _Options, Timeout) when is_tuple(Address); is_list(Address); is_atom(Address) ->
     error(badarg, [Timeout]).
-
-%% The last one counts. The list is checked elsewhere, so anything may be in it.
-option_timeout([{timeout, T} | Options], _) when is_integer(T), T >= 0; T =:= infinity -> option_timeout(Options, T);
-option_timeout([_ | Options], T) -> option_timeout(Options, T);
-option_timeout(_, T) -> T.
 
 opened({ok, Handle}) -> {ok, ?SOCKET(Handle)};
 opened({error, Reason}) when Reason =:= badarg; Reason =:= einval -> exit(badarg);

@@ -46,7 +46,7 @@ is_way(_) -> false.
 %% A map, as socket:sockaddr_in(); its numbers are looked at elsewhere.
 -spec connect(socket:sockaddr_in() | socket:sockaddr_in6(), list(), timeout() | default) -> result().
 connect(Address, Options, default) ->
-    connect(Address, Options, option_timeout(Options, infinity));
+    connect(Address, Options, gentcp_time:option(Options));
 connect(#{family := Family} = Address, Options0, Timeout) when
     Family =:= inet orelse Family =:= inet6, Timeout =:= infinity orelse is_integer(Timeout) andalso Timeout >= 0
 ->
@@ -56,7 +56,7 @@ connect(#{family := Family} = Address, Options0, Timeout) when
 %% default: what option timeout says.
 -spec connect(address(), inet:port_number() | atom(), list(), timeout() | default) -> result().
 connect(Address, Port, Options, default) ->
-    connect(Address, Port, Options, option_timeout(Options, infinity));
+    connect(Address, Port, Options, gentcp_time:option(Options));
 connect(Address, Port, Options0, Timeout) when Timeout =:= infinity; is_integer(Timeout), Timeout >= 0 ->
     Options = with_defaults(inet_default_connect_options, Options0),
     Deadline = gentcp_time:deadline(Timeout),
@@ -73,11 +73,6 @@ connect(Address, Port, Options0, Timeout) when Timeout =:= infinity; is_integer(
     end;
 connect(_Address, _Port, _Options, Timeout) ->
     erlang:error(badarg, [Timeout]).
-
-%% The last one counts. The list is checked elsewhere, so anything may be in it.
-option_timeout([{timeout, T} | Options], _) when is_integer(T), T >= 0; T =:= infinity -> option_timeout(Options, T);
-option_timeout([_ | Options], T) -> option_timeout(Options, T);
-option_timeout(_, T) -> T.
 
 %% As inet does: kernel's parameter, whose active doesn't count.
 with_defaults(Parameter, Options) ->
