@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The driver: one port, whose only descriptor is our poller's. The emulator watches it with all its others and calls
- * ready_input on a scheduler, so that no thread of ours is needed.
+/* The driver: one port, whose only descriptor is our poller's. The emulator watches it with all its others, and
+ * ready_input tells the port's owner, the runner, which runs the poller in a native function of its own: so no thread
+ * of ours is needed, and what is sent is sent by a process (outbox.c says what for).
  *
  * The port's owner decides how long there is a poller: when the port stops, its sockets are closed. */
 #include <erl_driver.h>
@@ -11,14 +12,20 @@
 
 #include "hosts/otp/otp.h"
 
-enum { EVENTS_A_RUN = 256 };
+enum {
+    EVENTS_A_RUN = 256,
+    EVENTS_A_PERCENT = 4, /* handled in a hundredth of a time slice, roughly */
+};
 
 struct otp_poller {
     gt_poller *poller;
     ErlDrvPort port;
     int fd;
     atomic_int references; /* the port's, and one a socket */
-    bool lingers;          /* ready_input's alone, as is the next: microseconds */
+    ErlNifPid runner;      /* once served is true */
+    atomic_bool served;
+    atomic_bool asked;     /* the runner has been told, and hasn't begun */
+    bool lingers;          /* the runner's alone, as is the next: microseconds */
     int64_t lingers_until;
     bool stopped; /* this and what follows: guarded by `lock` */
     otp_socket *sockets;
@@ -229,12 +236,60 @@ static void linger(otp_poller *p, bool busy) {
     gt_poller_stay_ready(p->poller, p->lingers);
 }
 
-static void ready_input(ErlDrvData data, ErlDrvEvent event) {
-    otp_poller *p = (otp_poller *)data;
+static bool run(otp_poller *p, ErlNifEnv *env) {
+    otp_thread *thread = otp_this_thread();
+    ErlNifPid self;
+    int reported;
 
-    (void)event;
+    (void)enif_self(env, &self);
+    if (!atomic_load(&p->served)) {
+        p->runner = self;
+        atomic_store(&p->served, true);
+    } else if (enif_compare_pids(&self, &p->runner) != 0) {
+        return false;
+    }
+    atomic_store(&p->asked, false);
     atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed);
-    linger(p, gt_poller_run(p->poller, 0, EVENTS_A_RUN) > 0);
+    thread->run_env = env;
+    otp_outbox_flush();
+    reported = gt_poller_run(p->poller, 0, EVENTS_A_RUN);
+    linger(p, reported > 0);
+    thread->run_env = NULL;
+    if (reported > EVENTS_A_PERCENT)
+        (void)enif_consume_timeslice(env, reported / EVENTS_A_PERCENT);
+    return true;
+}
+
+bool otp_poller_run(ErlNifEnv *env) {
+    otp_poller *p = otp_poller_take();
+    bool its_own;
+
+    if (p == NULL)
+        return true;
+    its_own = run(p, env);
+    otp_poller_drop(p);
+    return its_own;
+}
+
+static bool ask(otp_poller *p) {
+    return atomic_load(&p->served) &&
+           (atomic_exchange(&p->asked, true) || enif_send(NULL, &p->runner, NULL, otp_atom.run) != 0);
+}
+
+bool otp_poller_ask(void) {
+    otp_poller *p = otp_poller_take();
+    bool asked;
+
+    if (p == NULL)
+        return false;
+    asked = ask(p);
+    otp_poller_drop(p);
+    return asked;
+}
+
+static void ready_input(ErlDrvData data, ErlDrvEvent event) {
+    (void)event;
+    (void)ask((otp_poller *)data);
 }
 
 static void stop(ErlDrvData data) {
@@ -246,6 +301,7 @@ static void stop(ErlDrvData data) {
     p->stopped = true;
     gt_lock_drop(&lock);
     close_all(p);
+    otp_outbox_flush();
     (void)driver_select(p->port, (ErlDrvEvent)(intptr_t)p->fd, ERL_DRV_READ | ERL_DRV_USE, 0);
 }
 

@@ -125,7 +125,7 @@ static void send_all(const ErlNifPid *to, ErlNifEnv *env, ERL_NIF_TERM messages)
     ERL_NIF_TERM message;
 
     while (enif_get_list_cell(env, messages, &message, &messages))
-        (void)enif_send(NULL, to, NULL, message);
+        (void)otp_send_ordered(to, message);
 }
 
 /* The owner, its monitor and its messages change together, so that a death before or after finds nothing half done. */
@@ -334,7 +334,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     if (direct)
         thread->call_result = answer;
     else
-        taken = enif_send(NULL, &op->caller, NULL,
+        taken = enif_send(thread->run_env, &op->caller, NULL,
                           enif_make_tuple3(env, otp_atom.reply, enif_make_copy(env, op->ref.term), answer)) != 0 &&
                 taken;
     if (has_data && taken)
@@ -382,7 +382,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
         data = enif_make_string_len(env, (const char *)m->data.bytes, m->data.size, ERL_NIF_LATIN1);
     else if (as_binary)
         data = with_header(env, binary = otp_data_binary(env, &m->data), &m->data, s->shape.header);
-    taken = enif_send(NULL, &s->owner, NULL, message_term(env, s, m, data)) != 0;
+    taken = otp_send_ordered(&s->owner, message_term(env, s, m, data));
     if (as_binary && taken)
         otp_data_taken(&m->data);
     else if (as_binary)

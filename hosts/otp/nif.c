@@ -30,11 +30,31 @@ static ERL_NIF_TERM ok_or_error(ErlNifEnv *env, int status) {
     return status < 0 ? otp_error(env, status) : otp_atom.ok;
 }
 
+/* Of a call that may have had messages for the owner: posted, if they are on their way. */
+static ERL_NIF_TERM ok_or_posted(ErlNifEnv *env, int status) {
+    otp_thread *thread = otp_this_thread();
+    bool posted = thread->posted;
+
+    thread->posted = false;
+    return posted && status >= 0 ? otp_atom.posted : ok_or_error(env, status);
+}
+
+/* The answer of a call that waits, for so long at most as that option says: it is told unless it is infinity. */
+static ERL_NIF_TERM waiting(ErlNifEnv *env, otp_socket *s, enum gt_option_name name) {
+    gt_option timeout = {.name = name};
+
+    if (gt_get_option(&s->socket, &timeout) != 0 || timeout.number == GT_INFINITY)
+        return otp_atom.wait; /* an error: it is closed meanwhile, and the answer is on its way */
+    return enif_make_tuple2(env, otp_atom.wait, otp_timeout_term(env, timeout.number));
+}
+
 /* A call on socket argv[0] that may have to wait for the message of a reference. length: recv's. */
 static ERL_NIF_TERM call(ErlNifEnv *env, arguments argv, ERL_NIF_TERM ref, uint8_t kind, size_t length,
                          int (*start)(gt_socket *, gt_op *)) {
     otp_socket *s = socket_of(env, argv[0]);
+    ERL_NIF_TERM answer;
     otp_op *op;
+    int status;
 
     if (s == NULL || !enif_is_ref(env, ref))
         return enif_make_badarg(env);
@@ -43,7 +63,9 @@ static ERL_NIF_TERM call(ErlNifEnv *env, arguments argv, ERL_NIF_TERM ref, uint8
         return otp_error(env, -ENOMEM);
     op->op.length = length;
     otp_call_begin(env, op);
-    return otp_call_answer(env, op, start(&s->socket, &op->op));
+    status = start(&s->socket, &op->op);
+    answer = otp_call_answer(env, op, status);
+    return status == GT_PENDING && kind != GT_OP_CLOSE ? waiting(env, s, GT_OPT_TIMEOUT) : answer;
 }
 
 /* ---- waiting for connections ---- */
@@ -74,7 +96,7 @@ static ERL_NIF_TERM nif_unrecv(ErlNifEnv *env, int argc, arguments argv) {
     if (!enif_inspect_iolist_as_binary(env, argv[1], &bytes))
         return otp_error(env, -EINVAL);
     account(env, bytes.size);
-    return ok_or_error(env, gt_unrecv(&s->socket, bytes.data, bytes.size));
+    return ok_or_posted(env, gt_unrecv(&s->socket, bytes.data, bytes.size));
 }
 
 /* ---- sending ---- */
@@ -83,7 +105,6 @@ static ERL_NIF_TERM nif_unrecv(ErlNifEnv *env, int argc, arguments argv) {
 static ERL_NIF_TERM send_waiting(ErlNifEnv *env, otp_socket *s, const struct iovec *parts, int count,
                                  otp_source *source, ERL_NIF_TERM ref) {
     otp_op *op = otp_op_new(env, GT_OP_SEND, ref);
-    gt_option timeout = {.name = GT_OPT_SEND_TIMEOUT, .number = GT_INFINITY};
     ERL_NIF_TERM result;
     int status;
 
@@ -92,11 +113,7 @@ static ERL_NIF_TERM send_waiting(ErlNifEnv *env, otp_socket *s, const struct iov
     otp_call_begin(env, op);
     status = gt_send(&s->socket, parts, count, source, &op->op);
     result = otp_call_answer(env, op, status);
-    if (status != GT_PENDING)
-        return result;
-    if (gt_get_option(&s->socket, &timeout) != 0)
-        timeout.number = GT_INFINITY; /* closed meanwhile: the answer is on its way */
-    return enif_make_tuple2(env, otp_atom.wait, otp_timeout_term(env, timeout.number));
+    return status == GT_PENDING ? waiting(env, s, GT_OPT_SEND_TIMEOUT) : result;
 }
 
 static ERL_NIF_TERM send_parts(ErlNifEnv *env, otp_socket *s, const struct iovec *parts, int count, otp_source *source,
@@ -201,6 +218,12 @@ static ERL_NIF_TERM nif_abort(ErlNifEnv *env, int argc, arguments argv) {
 
 /* ---- waiting ---- */
 
+static ERL_NIF_TERM nif_run(ErlNifEnv *env, int argc, arguments argv) {
+    (void)argc;
+    (void)argv;
+    return otp_poller_run(env) ? otp_atom.ok : enif_make_badarg(env);
+}
+
 static ERL_NIF_TERM nif_cancel(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
 
@@ -225,7 +248,7 @@ static ERL_NIF_TERM nif_setopts(ErlNifEnv *env, int argc, arguments argv) {
         status = gt_set_options(&s->socket, options.list, options.count);
         otp_options_free(&options);
     }
-    return ok_or_error(env, status);
+    return ok_or_posted(env, status);
 }
 
 static ERL_NIF_TERM nif_getopts(ErlNifEnv *env, int argc, arguments argv) {
@@ -303,7 +326,7 @@ static ERL_NIF_TERM nif_pass_on(ErlNifEnv *env, int argc, arguments argv) {
     if (s == NULL || !enif_get_local_pid(env, argv[1], &to) || !enif_get_list_length(env, argv[2], &count))
         return enif_make_badarg(env);
     account(env, (size_t)count * BYTES_A_MESSAGE);
-    return ok_or_error(env, otp_pass_on(s, env, enif_self(env, &self), &to, argv[2]));
+    return ok_or_posted(env, otp_pass_on(s, env, enif_self(env, &self), &to, argv[2]));
 }
 
 /* ---- looking at them ---- */
@@ -368,7 +391,7 @@ static ERL_NIF_TERM nif_driver(ErlNifEnv *env, int argc, arguments argv) {
 
 /* What gentcp_nif.erl and this file expect of each other: another number whenever a function takes or returns something
  * else, so that neither runs with an older other. */
-enum { INTERFACE = 5 };
+enum { INTERFACE = 6 };
 
 /* Its address tells this library from a copy of it in another place. */
 static char instance;
@@ -425,6 +448,7 @@ static ErlNifFunc functions[] = {
     {"shutdown", 2, nif_shutdown, 0},
     {"close", 2, nif_close, 0},
     {"abort", 1, nif_abort, 0},
+    {"run", 0, nif_run, 0},
     {"cancel", 2, nif_cancel, 0},
     {"setopts", 2, nif_setopts, 0},
     {"getopts", 2, nif_getopts, 0},

@@ -2,7 +2,7 @@
 /* The OTP host: what its C files share.
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
- * watches our poller through one port). open.c has the calls that open a socket, host.c is the engine's view of Erlang,
+ * watches our poller through one port, whose owner runs it). outbox.c keeps messages in order, open.c has the calls that open a socket, host.c is the engine's view of Erlang,
  * data.c its memory, hosts/erlang its terms; inspect.c tells what can be known of sockets, monitor.c tells
  * those who have asked that one is closed. */
 #ifndef GENTCP_OTP_H
@@ -28,6 +28,10 @@ otp_poller *otp_poller_take(void);
 void otp_poller_keep(otp_poller *poller);
 void otp_poller_drop(otp_poller *poller);
 gt_poller *otp_poller_of(const otp_poller *poller);
+/* One run of the running poller, by its runner: the process that first calls this, and no other one. False: it isn't. */
+bool otp_poller_run(ErlNifEnv *env);
+/* Makes the runner run soon. False: there is none. Any lock may be held. */
+bool otp_poller_ask(void);
 /* Setting linger, of all pollers: microseconds, 0: none. Any thread. */
 void otp_poller_linger(int64_t microseconds);
 /* Has its port stopped? Nothing will be reported any more then. */
@@ -118,7 +122,9 @@ ERL_NIF_TERM otp_nif_fdopen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
 /* ---- data.c: buffers, what is sent, and what belongs to a thread ---- */
 
 typedef struct otp_thread {
-    ErlNifEnv *env; /* for messages; empty between uses */
+    ErlNifEnv *env;     /* for messages; empty between uses */
+    ErlNifEnv *run_env; /* the runner's, while it runs the poller; else NULL */
+    bool posted;        /* a message waits for the runner since a call on this thread has cleared this */
     uint8_t *scratch;
     otp_op *spare;
     struct otp_shelf *shelf;
@@ -157,6 +163,14 @@ ERL_NIF_TERM otp_data_binary(ErlNifEnv *env, const gt_data *data);
 void otp_data_taken(const gt_data *data);
 /* It has not: the engine keeps the buffer, at the same address. */
 void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary);
+
+/* ---- outbox.c: messages to owners ---- */
+
+/* Sends a message whose place among the others of its socket matters; it may be sent a little later. With the socket's
+ * lock held. False: the receiver is dead. */
+bool otp_send_ordered(const ErlNifPid *to, ERL_NIF_TERM message);
+/* Sends what waits. */
+void otp_outbox_flush(void);
 
 /* ---- monitor.c: who wants to hear that a socket is closed ---- */
 

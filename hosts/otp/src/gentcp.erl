@@ -77,6 +77,7 @@ accept_for(?SOCKET(Handle), Timeout) ->
     Ref = make_ref(),
     case gentcp_nif:accept(Handle, Ref) of
         wait -> await(Handle, Ref, Timeout);
+        {wait, Option} -> await(Handle, Ref, default(Timeout, Option));
         Result -> Result
     end.
 
@@ -95,6 +96,7 @@ recv_for(?SOCKET(Handle), Length, Timeout) ->
     case gentcp_nif:recv(Handle, Length, Ref) of
         {ok, _} = Result -> Result;
         wait -> received(await(Handle, Ref, Timeout));
+        {wait, Option} -> received(await(Handle, Ref, default(Timeout, Option)));
         Result -> received(Result)
     end.
 
@@ -110,7 +112,7 @@ received(Result) ->
 
 -spec unrecv(socket(), iodata()) -> ok | {error, reason()}.
 unrecv(?SOCKET(Handle), Data) ->
-    gentcp_nif:unrecv(Handle, Data).
+    told(gentcp_nif:unrecv(Handle, Data)).
 
 %% ---- sending ----
 
@@ -145,6 +147,7 @@ send_parts(Handle, Parts) ->
 send_waiting(Handle, Data) ->
     Ref = make_ref(),
     case gentcp_nif:send(Handle, Data, Ref) of
+        wait -> await(Handle, Ref, infinity);
         {wait, Timeout} -> await(Handle, Ref, Timeout);
         Result -> Result
     end.
@@ -152,6 +155,7 @@ send_waiting(Handle, Data) ->
 sendv_waiting(Handle, Parts) ->
     Ref = make_ref(),
     case gentcp_nif:sendv(Handle, Parts, Ref) of
+        wait -> await(Handle, Ref, infinity);
         {wait, Timeout} -> await(Handle, Ref, Timeout);
         Result -> Result
     end.
@@ -193,7 +197,7 @@ close(?SOCKET(Handle) = Socket) ->
 -spec controlling_process(socket(), pid()) -> ok | {error, reason()}.
 controlling_process(?SOCKET(Handle) = Socket, NewOwner) when is_pid(NewOwner) ->
     case gentcp_nif:hand_over(Handle, NewOwner) of
-        pass_on -> gentcp_nif:pass_on(Handle, NewOwner, collect(Socket));
+        pass_on -> told(gentcp_nif:pass_on(Handle, NewOwner, collect(Socket)));
         Result -> Result
     end.
 
@@ -213,7 +217,15 @@ collect(Socket) ->
 
 -spec setopts(socket(), list()) -> ok | {error, reason()}.
 setopts(?SOCKET(Handle), Options) ->
-    gentcp_nif:setopts(Handle, Options).
+    told(gentcp_nif:setopts(Handle, Options)).
+
+%% The owner's messages have been there when the call returns, as with inet; so who sends them, and goes before others,
+%% is let go first.
+told(posted) ->
+    true = erlang:yield(),
+    ok;
+told(Result) ->
+    Result.
 
 -spec getopts(socket(), [atom() | {raw, integer(), integer(), non_neg_integer() | binary()}]) ->
     {ok, list()} | {error, reason()}.
@@ -332,12 +344,12 @@ give_back() ->
 
 %% ---- waiting ----
 
-%% default: what option timeout says; only asked for when there is something to wait for.
+%% The call's own timeout comes before option timeout.
+default(default, Option) -> Option;
+default(Timeout, _Option) -> Timeout.
+
 await(Handle, Ref, default) ->
-    case gentcp_nif:getopts(Handle, [timeout]) of
-        {ok, [{timeout, Timeout}]} -> await(Handle, Ref, Timeout);
-        {error, _} -> await(Handle, Ref, infinity) % closed: the answer is on its way
-    end;
+    await(Handle, Ref, infinity);
 await(Handle, Ref, Timeout) ->
     receive
         ?REPLY(Ref, Result) -> Result

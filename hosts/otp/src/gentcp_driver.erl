@@ -1,6 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The process that owns the driver's port, and with it the poller of all sockets. If it ends, they are closed, and
-%% the next connect or listen starts another. It needs no application: a socket may be the first thing in a node.
+%% The process that owns the driver's port, and with it the poller of all sockets, which it runs whenever the driver says
+%% that something has happened. If it ends, they are closed, and the next connect or listen starts another. It needs no
+%% application: a socket may be the first thing in a node.
 -module(gentcp_driver).
 
 -behaviour(gen_server).
@@ -58,13 +59,17 @@ await(Pid) ->
 -spec init([]) -> {ok, #state{}} | {stop, term()}.
 init([]) ->
     process_flag(trap_exit, true),
+    %% What a port does isn't kept waiting by processes, either.
+    process_flag(priority, high),
     %% Not a part of the application whose process came first: it would end with that.
     group_leader(whereis(init), self()),
     open(gentcp_nif:driver(), ?TRIES).
 
 open(Driver, Tries) ->
-    try
-        {ok, #state{driver = Driver, port = open_port({spawn_driver, Driver}, [])}}
+    try open_port({spawn_driver, Driver}, []) of
+        Port ->
+            ok = gentcp_nif:run(),
+            {ok, #state{driver = Driver, port = Port}}
     catch
         error:_ when Tries > 1 ->
             timer:sleep(?PAUSE_MS),
@@ -82,6 +87,9 @@ handle_cast(_Message, State) ->
     {noreply, State}.
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
+handle_info(run, State) ->
+    ok = gentcp_nif:run(),
+    {noreply, State};
 handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
     {stop, {port_closed, Reason}, State};
 handle_info({'EXIT', _From, shutdown}, State) ->

@@ -4,7 +4,7 @@
 %% element of a socket.
 -module(gentcp_nif).
 
--export([directory/0, driver/0]).
+-export([directory/0, driver/0, run/0]).
 -export([connect/4, listen/2, fdopen/3, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
 -export([sendfile/5, shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
@@ -22,7 +22,7 @@
 -type name() :: {ok, {inet:ip_address(), inet:port_number()} | {local, binary()}} | error().
 
 -define(NAME, "gentcp_nif").
--define(INTERFACE, 5).      % of these functions to the native ones: the same number stands in nif.c
+-define(INTERFACE, 6).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
@@ -43,6 +43,12 @@ directory() ->
 driver() ->
     ?NOT_LOADED.
 
+%% Runs the poller once: after its port was opened, by the one who opened it, who so becomes its runner; and whenever
+%% message run comes.
+-spec run() -> ok.
+run() ->
+    ?NOT_LOADED.
+
 %% One address; a map or a path has its port in it, then Port is 0. The message's result is ok or an error.
 -spec connect(inet:socket_address() | map(), inet:port_number(), list(), reference()) ->
     {ok | wait, socket()} | error() | no_driver.
@@ -58,17 +64,19 @@ listen(_Port, _Options) ->
 fdopen(_Fd, _Family, _Options) ->
     ?NOT_LOADED.
 
--spec accept(handle(), reference()) -> {ok, socket()} | error() | wait.
+-spec accept(handle(), reference()) -> {ok, socket()} | error() | wait | {wait, timeout()}.
 accept(_Listener, _Ref) ->
     ?NOT_LOADED.
 
 %% {list, Binary}: the socket's mode is list. {Header, Binary}: option header. A line of http comes ready.
 -spec recv(handle(), non_neg_integer(), reference()) ->
-    {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() | wait.
+    {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() |
+    wait | {wait, timeout()}.
 recv(_Handle, _Length, _Ref) ->
     ?NOT_LOADED.
 
--spec unrecv(handle(), iodata()) -> ok | error().
+%% posted: ok, and the owner's messages are on their way.
+-spec unrecv(handle(), iodata()) -> ok | posted | error().
 unrecv(_Handle, _Data) ->
     ?NOT_LOADED.
 
@@ -77,8 +85,8 @@ unrecv(_Handle, _Data) ->
 send(_Handle, _Data) ->
     ?NOT_LOADED.
 
-%% {wait, Timeout}: Timeout is option send_timeout.
--spec send(handle(), binary(), reference()) -> ok | error() | {wait, timeout()}.
+%% {wait, Timeout}: Timeout is option send_timeout; wait: it is infinity.
+-spec send(handle(), binary(), reference()) -> ok | error() | wait | {wait, timeout()}.
 send(_Handle, _Data, _Ref) ->
     ?NOT_LOADED.
 
@@ -86,7 +94,7 @@ send(_Handle, _Data, _Ref) ->
 sendv(_Handle, _Binaries) ->
     ?NOT_LOADED.
 
--spec sendv(handle(), [binary()], reference()) -> ok | error() | {wait, timeout()}.
+-spec sendv(handle(), [binary()], reference()) -> ok | error() | wait | {wait, timeout()}.
 sendv(_Handle, _Binaries, _Ref) ->
     ?NOT_LOADED.
 
@@ -114,7 +122,8 @@ abort(_Handle) ->
 cancel(_Handle, _Ref) ->
     ?NOT_LOADED.
 
--spec setopts(handle(), list()) -> ok | error().
+%% posted: as of unrecv/2.
+-spec setopts(handle(), list()) -> ok | posted | error().
 setopts(_Handle, _Options) ->
     ?NOT_LOADED.
 
@@ -136,7 +145,8 @@ hand_over(_Handle, _NewOwner) ->
     ?NOT_LOADED.
 
 %% The process is the owner, and has got these messages, in this order. After an error the caller has got them, again.
--spec pass_on(handle(), pid(), [term()]) -> ok | error().
+%% posted: as of unrecv/2.
+-spec pass_on(handle(), pid(), [term()]) -> ok | posted | error().
 pass_on(_Handle, _NewOwner, _Messages) ->
     ?NOT_LOADED.
 
