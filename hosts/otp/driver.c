@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver: one port, whose only descriptor is our poller's. The emulator watches it with all its others, and
  * ready_input tells the port's owner, the runner, which runs the poller in a native function of its own: so no thread
- * of ours is needed, and what is sent is sent by a process (outbox.c says what for).
+ * of ours is needed, and what is sent is sent by a process (outbox.c says what for). While there is little to do,
+ * ready_input runs the poller itself.
  *
  * The port's owner decides how long there is a poller: when the port stops, its sockets are closed. */
 #include <erl_driver.h>
@@ -14,7 +15,9 @@
 
 enum {
     EVENTS_A_RUN = 256,
-    EVENTS_A_PERCENT = 4, /* handled in a hundredth of a time slice, roughly */
+    RUN_PERCENT = 10, /* of a time slice, that a run takes */
+    FEW = 2,          /* sockets: not worth to schedule a process for, if it is always so few */
+    RUNNERS = 100,
 };
 
 struct otp_poller {
@@ -24,8 +27,10 @@ struct otp_poller {
     atomic_int references; /* the port's, and one a socket */
     ErlNifPid runner;      /* once served is true */
     atomic_bool served;
-    atomic_bool asked;     /* the runner has been told, and hasn't begun */
-    bool lingers;          /* the runner's alone, as is the next: microseconds */
+    atomic_bool asked;  /* the runner has been told, and hasn't begun */
+    atomic_int runners; /* so many of the next runs are the runner's */
+    atomic_bool runs_now;
+    bool lingers; /* guarded by runs_now, as is the next: microseconds */
     int64_t lingers_until;
     bool stopped; /* this and what follows: guarded by `lock` */
     otp_socket *sockets;
@@ -236,37 +241,50 @@ static void linger(otp_poller *p, bool busy) {
     gt_poller_stay_ready(p->poller, p->lingers);
 }
 
-static bool run(otp_poller *p, ErlNifEnv *env) {
-    otp_thread *thread = otp_this_thread();
-    ErlNifPid self;
+/* One run, unless another thread makes one: false. */
+static bool run(otp_poller *p) {
     int reported;
 
-    (void)enif_self(env, &self);
-    if (!atomic_load(&p->served)) {
-        p->runner = self;
-        atomic_store(&p->served, true);
-    } else if (enif_compare_pids(&self, &p->runner) != 0) {
+    if (atomic_exchange(&p->runs_now, true))
         return false;
-    }
-    atomic_store(&p->asked, false);
     atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed);
-    thread->run_env = env;
-    otp_outbox_flush();
     reported = gt_poller_run(p->poller, 0, EVENTS_A_RUN);
     linger(p, reported > 0);
-    thread->run_env = NULL;
-    if (reported > EVENTS_A_PERCENT)
-        (void)enif_consume_timeslice(env, reported / EVENTS_A_PERCENT);
+    if (reported > FEW)
+        atomic_store(&p->runners, RUNNERS);
+    else if (reported > 0 && atomic_load(&p->runners) > 0)
+        atomic_fetch_sub(&p->runners, 1);
+    atomic_store(&p->runs_now, false);
+    return true;
+}
+
+static bool is_runner(otp_poller *p, ErlNifEnv *env) {
+    ErlNifPid self;
+
+    (void)enif_self(env, &self);
+    if (atomic_load(&p->served))
+        return enif_compare_pids(&self, &p->runner) == 0;
+    p->runner = self;
+    atomic_store(&p->served, true);
     return true;
 }
 
 bool otp_poller_run(ErlNifEnv *env) {
+    otp_thread *thread = otp_this_thread();
     otp_poller *p = otp_poller_take();
     bool its_own;
 
     if (p == NULL)
         return true;
-    its_own = run(p, env);
+    its_own = is_runner(p, env);
+    if (its_own) {
+        atomic_store(&p->asked, false);
+        thread->run_env = env;
+        otp_outbox_flush();
+        (void)run(p);
+        thread->run_env = NULL;
+        (void)enif_consume_timeslice(env, RUN_PERCENT);
+    }
     otp_poller_drop(p);
     return its_own;
 }
@@ -282,14 +300,18 @@ bool otp_poller_ask(void) {
 
     if (p == NULL)
         return false;
+    atomic_store(&p->runners, RUNNERS);
     asked = ask(p);
     otp_poller_drop(p);
     return asked;
 }
 
 static void ready_input(ErlDrvData data, ErlDrvEvent event) {
+    otp_poller *p = (otp_poller *)data;
+
     (void)event;
-    (void)ask((otp_poller *)data);
+    if (atomic_load(&p->runners) > 0 || !run(p))
+        (void)ask(p);
 }
 
 static void stop(ErlDrvData data) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's view of Erlang: results and messages become terms and are sent, owners are monitored.
  *
- * All messages leave by enif_send with no caller environment, whichever thread sends: receivers whose messages are
- * off heap may see those of two senders in another order than they were sent. They are built in the thread's own
- * environment and copied from there at their exact size. */
+ * Messages are built in the thread's own environment and copied from there at their exact size. Who sends those to
+ * owners is decided in outbox.c. */
 #include <string.h>
 
 #include "hosts/otp/otp.h"
@@ -121,11 +120,11 @@ typedef struct new_owner {
     ERL_NIF_TERM messages; /* a list */
 } new_owner;
 
-static void send_all(const ErlNifPid *to, ErlNifEnv *env, ERL_NIF_TERM messages) {
+static void send_all(otp_socket *s, const ErlNifPid *to, ErlNifEnv *env, ERL_NIF_TERM messages) {
     ERL_NIF_TERM message;
 
     while (enif_get_list_cell(env, messages, &message, &messages))
-        (void)otp_send_ordered(to, message);
+        (void)otp_send_ordered(s, to, message);
 }
 
 /* The owner, its monitor and its messages change together, so that a death before or after finds nothing half done. */
@@ -142,7 +141,7 @@ static int reown(gt_socket *socket, const void *from, const void *to) {
     s->owner = owner->pid;
     s->monitor = monitor;
     s->monitored = true;
-    send_all(&owner->pid, owner->env, owner->messages);
+    send_all(s, &owner->pid, owner->env, owner->messages);
     return 0;
 }
 
@@ -187,7 +186,7 @@ int otp_pass_on(otp_socket *s, ErlNifEnv *env, const ErlNifPid *from, const ErlN
     int error = gt_reown(&s->socket, from, &owner, otp_poller_of(s->poller));
 
     if (error != 0) {
-        send_all(from, env, messages);
+        send_all(s, from, env, messages);
         gt_resume(&s->socket);
     }
     return error;
@@ -382,7 +381,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
         data = enif_make_string_len(env, (const char *)m->data.bytes, m->data.size, ERL_NIF_LATIN1);
     else if (as_binary)
         data = with_header(env, binary = otp_data_binary(env, &m->data), &m->data, s->shape.header);
-    taken = otp_send_ordered(&s->owner, message_term(env, s, m, data));
+    taken = otp_send_ordered(s, &s->owner, message_term(env, s, m, data));
     if (as_binary && taken)
         otp_data_taken(&m->data);
     else if (as_binary)

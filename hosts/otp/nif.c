@@ -30,13 +30,9 @@ static ERL_NIF_TERM ok_or_error(ErlNifEnv *env, int status) {
     return status < 0 ? otp_error(env, status) : otp_atom.ok;
 }
 
-/* Of a call that may have had messages for the owner: posted, if they are on their way. */
+/* Of a call that may have had messages for the owner: posted, if the runner has some to send. */
 static ERL_NIF_TERM ok_or_posted(ErlNifEnv *env, int status) {
-    otp_thread *thread = otp_this_thread();
-    bool posted = thread->posted;
-
-    thread->posted = false;
-    return posted && status >= 0 ? otp_atom.posted : ok_or_error(env, status);
+    return status >= 0 && otp_outbox_waits() ? otp_atom.posted : ok_or_error(env, status);
 }
 
 /* The answer of a call that waits, for so long at most as that option says: it is told unless it is infinity. */
@@ -222,6 +218,12 @@ static ERL_NIF_TERM nif_run(ErlNifEnv *env, int argc, arguments argv) {
     (void)argc;
     (void)argv;
     return otp_poller_run(env) ? otp_atom.ok : enif_make_badarg(env);
+}
+
+static ERL_NIF_TERM nif_posted(ErlNifEnv *env, int argc, arguments argv) {
+    (void)argc;
+    (void)argv;
+    return ok_or_posted(env, 0);
 }
 
 static ERL_NIF_TERM nif_cancel(ErlNifEnv *env, int argc, arguments argv) {
@@ -449,6 +451,7 @@ static ErlNifFunc functions[] = {
     {"close", 2, nif_close, 0},
     {"abort", 1, nif_abort, 0},
     {"run", 0, nif_run, 0},
+    {"posted", 0, nif_posted, 0},
     {"cancel", 2, nif_cancel, 0},
     {"setopts", 2, nif_setopts, 0},
     {"getopts", 2, nif_getopts, 0},

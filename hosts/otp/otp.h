@@ -2,9 +2,9 @@
 /* The OTP host: what its C files share.
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
- * watches our poller through one port, whose owner runs it). outbox.c keeps messages in order, open.c has the calls that open a socket, host.c is the engine's view of Erlang,
- * data.c its memory, hosts/erlang its terms; inspect.c tells what can be known of sockets, monitor.c tells
- * those who have asked that one is closed. */
+ * watches our poller through one port, whose owner runs it). outbox.c keeps messages in order, open.c has the calls
+ * that open a socket, host.c is the engine's view of Erlang, data.c its memory, hosts/erlang its terms; inspect.c tells
+ * what can be known of sockets, monitor.c tells those who have asked that one is closed. */
 #ifndef GENTCP_OTP_H
 #define GENTCP_OTP_H
 
@@ -28,7 +28,8 @@ otp_poller *otp_poller_take(void);
 void otp_poller_keep(otp_poller *poller);
 void otp_poller_drop(otp_poller *poller);
 gt_poller *otp_poller_of(const otp_poller *poller);
-/* One run of the running poller, by its runner: the process that first calls this, and no other one. False: it isn't. */
+/* One run of the running poller, by its runner: the process that first calls this, and no other one. False: it isn't.
+ */
 bool otp_poller_run(ErlNifEnv *env);
 /* Makes the runner run soon. False: there is none. Any lock may be held. */
 bool otp_poller_ask(void);
@@ -38,6 +39,9 @@ void otp_poller_linger(int64_t microseconds);
 bool otp_poller_stopped(otp_poller *poller);
 
 typedef struct otp_socket otp_socket;
+
+/* Of a socket's messages to its owner: see outbox.c. */
+enum otp_sender { OTP_UNDECIDED, OTP_RUNNER, OTP_NOBODY };
 
 /* The open sockets. They are closed when the port stops. Any lock may be held; delist: the socket's is. */
 void otp_poller_enlist(otp_socket *socket);
@@ -62,6 +66,7 @@ struct otp_socket {
     ErlNifPid owner; /* this and what follows: guarded by socket.lock */
     ErlNifMonitor monitor;
     otp_shape shape;
+    uint8_t sender;               /* otp_sender */
     bool monitored;               /* monitor watches owner */
     struct otp_monitor *monitors; /* guarded by monitor.c's lock */
     otp_socket *next;             /* otp_poller's list; guarded by its lock */
@@ -124,7 +129,6 @@ ERL_NIF_TERM otp_nif_fdopen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
 typedef struct otp_thread {
     ErlNifEnv *env;     /* for messages; empty between uses */
     ErlNifEnv *run_env; /* the runner's, while it runs the poller; else NULL */
-    bool posted;        /* a message waits for the runner since a call on this thread has cleared this */
     uint8_t *scratch;
     otp_op *spare;
     struct otp_shelf *shelf;
@@ -166,9 +170,11 @@ void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary);
 
 /* ---- outbox.c: messages to owners ---- */
 
-/* Sends a message whose place among the others of its socket matters; it may be sent a little later. With the socket's
- * lock held. False: the receiver is dead. */
-bool otp_send_ordered(const ErlNifPid *to, ERL_NIF_TERM message);
+/* Sends a message whose place among the others of its socket matters: at once, or by the runner, which is told. With
+ * the socket's lock held. False: the receiver is dead. */
+bool otp_send_ordered(otp_socket *socket, const ErlNifPid *to, ERL_NIF_TERM message);
+/* Does a message wait for the runner? */
+bool otp_outbox_waits(void);
 /* Sends what waits. */
 void otp_outbox_flush(void);
 

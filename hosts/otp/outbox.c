@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages that a call has for a socket's owner.
+/* Who sends the messages of a socket, and those that wait for the runner.
  *
- * Every message to an owner is sent by one process, the one that runs the poller: Erlang keeps the order only of what
- * comes from one sender (receivers with message_queue_data off_heap do see it otherwise), and enif_send puts it straight
- * into the receiver's heap only for a process: of a sender that is none, each takes two allocations, and the
- * receiver's garbage collection frees a hundred of them at once. So a message that another thread makes, while it holds
- * the socket's lock, is put here, and the runner sends it before all that it makes later itself. */
+ * Erlang keeps the order only of what comes from one sender: receivers with message_queue_data off_heap do see the
+ * messages of two in another order. So each socket has one sender, which its first message decides.
+ *
+ * {active, true}: the runner, the process that runs the poller, in whose calls nearly all of these messages are made.
+ * Of a process enif_send puts a message straight into the receiver's heap; of a sender that is none, each takes two
+ * allocations, and the receiver's garbage collection frees a hundred of them at once, for 50 us. What another thread
+ * makes, while it holds the socket's lock, waits here, and the runner sends it before all that it makes later itself.
+ *
+ * Else: nobody. setopts often finds the next packet in the buffer, and sends it at once. */
 #include <stdatomic.h>
 
 #include "hosts/otp/otp.h"
@@ -50,11 +54,13 @@ static bool post(const ErlNifPid *to, ERL_NIF_TERM message) {
     last = &l->next;
     atomic_store(&waiting, true);
     gt_lock_drop(&lock);
-    if (otp_poller_ask())
-        otp_this_thread()->posted = true;
-    else
+    if (!otp_poller_ask())
         otp_outbox_flush();
     return true;
+}
+
+bool otp_outbox_waits(void) {
+    return atomic_load(&waiting);
 }
 
 void otp_outbox_flush(void) {
@@ -64,23 +70,24 @@ void otp_outbox_flush(void) {
     if (!atomic_load(&waiting))
         return;
     gt_lock_take(&lock);
-    l = first;
-    first = NULL;
-    last = &first;
-    atomic_store(&waiting, false);
-    gt_lock_drop(&lock);
-    while (l != NULL) {
-        letter *next = l->next;
+    while ((l = first) != NULL) {
+        first = l->next;
         (void)enif_send(env, &l->to, NULL, l->message);
         enif_free_env(l->env);
         enif_free(l);
-        l = next;
     }
+    last = &first;
+    atomic_store(&waiting, false);
+    gt_lock_drop(&lock);
 }
 
-bool otp_send_ordered(const ErlNifPid *to, ERL_NIF_TERM message) {
+bool otp_send_ordered(otp_socket *s, const ErlNifPid *to, ERL_NIF_TERM message) {
     ErlNifEnv *env = otp_this_thread()->run_env;
 
+    if (s->sender == OTP_UNDECIDED)
+        s->sender = s->socket.settings.active == GT_ACTIVE_TRUE ? OTP_RUNNER : OTP_NOBODY;
+    if (s->sender == OTP_NOBODY)
+        return enif_send(NULL, to, NULL, message) != 0;
     if (env == NULL)
         return post(to, message);
     otp_outbox_flush();

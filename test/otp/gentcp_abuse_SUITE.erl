@@ -26,7 +26,7 @@ all() ->
 %% ---- abuse ----
 
 wrong_terms_are_badarg(_) ->
-    Others = [module_info, directory, driver, sockets, totals, close, abort],
+    Others = [module_info, directory, driver, posted, run, sockets, totals, close, abort],
     Functions = [{F, A} || {F, A} <- gentcp_nif:module_info(exports), not lists:member(F, Others)],
     Ref = make_ref(),
     Terms = [
@@ -39,13 +39,15 @@ wrong_terms_are_badarg(_) ->
             {ok, {'$inet', gentcp, _} = Opened} -> close([Opened]);
             {ok, _} -> ok;
             wait -> ?assert(gentcp_nif:cancel(Handle, Ref));
-            Other -> ?assert(lists:member(Other, [ok, false]) orelse is_reference(Other) orelse is_map(Other))
+            Other when Other =:= ok; Other =:= posted; Other =:= false; is_reference(Other); is_map(Other) -> ok;
+            Other -> error({F, Args, Other})
         catch
             error:badarg -> ok
         end
      || {F, A} <- Functions, First <- [Handle | Terms], Args <- arguments(A, First, Terms, Ref)
     ],
     ?assertError(badarg, gentcp:recv({'$inet', gentcp, foo}, 0)),
+    ?assertError(badarg, gentcp_nif:run()), % of another process than the one that owns the port
     ?assertMatch({ok, _}, gentcp:port(Listener)),
     close([Listener]),
     ok = gentcp_nif:linger(0),

@@ -11,6 +11,8 @@
 -export([all/0, suite/0]).
 -export([
     hand_over_under_traffic/1,
+    what_a_call_brings_about_is_there_when_it_returns/1,
+    another_process_switches_active_under_traffic/1,
     new_owner_hands_on_at_once/1,
     owner_killed_while_handing_over/1,
     hand_over_holds_messages_back/1,
@@ -80,6 +82,57 @@ own(S, Active, Number, From, Quota, Next, Report) ->
         Other ->
             Report ! {owner, self(), {expected, Number, Other}}
     after 10000 -> Report ! {owner, self(), {missing, Number, gentcp:getopts(S, [active])}}
+    end.
+
+%% Sockets that are active when their first message comes have another sender than the others.
+what_a_call_brings_about_is_there_when_it_returns(_) ->
+    [what_a_call_brings_about(Active) || Active <- [true, once, 10]],
+    ok.
+
+what_a_call_brings_about(Active) ->
+    {C, S} = pair([binary, {active, false}, {packet, 1}]),
+    ok = gentcp:unrecv(S, <<1, $a>>),
+    ok = gentcp:setopts(S, [{active, Active}]),
+    ?assertEqual({tcp, S, <<"a">>}, at_once()),
+    ok = gentcp:setopts(S, [{active, false}]),
+    ok = gentcp:unrecv(S, <<1, $b>>),
+    ok = gentcp:setopts(S, [{active, Active}]),
+    ?assertEqual({tcp, S, <<"b">>}, at_once()),
+    close([C, S]),
+    _ = flush(),
+    ok.
+
+at_once() ->
+    receive Message -> Message
+    after 0 -> none
+    end.
+
+another_process_switches_active_under_traffic(_) ->
+    [switched_under_traffic(Queue) || Queue <- [on_heap, off_heap]],
+    ok.
+
+switched_under_traffic(Queue) ->
+    {C, S} = pair([binary, {active, false}, {packet, 4}]),
+    Self = self(),
+    Owner = spawn_owner(Queue, S, true, infinity, none, Self),
+    ok = gentcp:setopts(S, [{active, true}]),
+    ok = gentcp:controlling_process(S, Owner),
+    Owner ! {yours, 1},
+    Switch = spawn_link(fun() -> switch(S) end),
+    spawn_link(fun() -> [ok = gentcp:send(C, <<I:32>>) || I <- lists:seq(1, 20000)] end),
+    receive
+        {owner, Owner, Got} -> ?assertEqual({got, 20001}, Got)
+    after 30000 -> error({Queue, flush()})
+    end,
+    Switch ! stop,
+    close([C, S]),
+    _ = flush(),
+    ok.
+
+switch(S) ->
+    [gentcp:setopts(S, [{active, Active}]) || Active <- [false, true]],
+    receive stop -> ok
+    after 0 -> switch(S)
     end.
 
 %% With the first message, and so before the old owner's controlling_process has returned, or just after.

@@ -119,8 +119,9 @@ unrecv(?SOCKET(Handle), Data) ->
 -spec send(socket(), iodata()) -> ok | {error, reason()}.
 send(?SOCKET(Handle), Data) when is_binary(Data) ->
     case gentcp_nif:send(Handle, Data) of
+        ok -> ok;
         wait -> send_waiting(Handle, Data);
-        Result -> Result
+        Error -> failed(Error)
     end;
 send(?SOCKET(Handle), Data) ->
     try erlang:iolist_size(Data) of
@@ -136,11 +137,17 @@ refused(_) -> {error, einval}.
 
 send_parts(Handle, Parts) when length(Parts) =< ?PARTS_MAX ->
     case gentcp_nif:sendv(Handle, Parts) of
+        ok -> ok;
         wait -> sendv_waiting(Handle, Parts);
-        Result -> Result
+        Error -> failed(Error)
     end;
 send_parts(Handle, Parts) ->
     send(?SOCKET(Handle), iolist_to_binary(Parts)).
+
+%% The owner hears of the end first, as with inet.
+failed(Error) ->
+    ok = told(gentcp_nif:posted()),
+    Error.
 
 %% A send that has to wait does so with a reference of its own: neither it, nor one that needn't, looks at what is in
 %% the caller's mailbox.
@@ -180,7 +187,10 @@ sendfile(?SOCKET(_), #file_descriptor{}, _Offset, _Bytes) ->
 
 -spec shutdown(socket(), read | write | read_write) -> ok | {error, reason()}.
 shutdown(?SOCKET(Handle), How) when How =:= read; How =:= write; How =:= read_write ->
-    gentcp_nif:shutdown(Handle, How).
+    case gentcp_nif:shutdown(Handle, How) of
+        ok -> told(gentcp_nif:posted());
+        Error -> Error
+    end.
 
 -spec close(socket()) -> ok.
 close(?SOCKET(Handle) = Socket) ->
@@ -189,6 +199,7 @@ close(?SOCKET(Handle) = Socket) ->
         wait -> _ = await(Handle, Ref, infinity);
         ok -> ok
     end,
+    ok = told(gentcp_nif:posted()),
     receive
         {tcp_closed, Socket} -> ok
     after 0 -> ok
@@ -197,7 +208,9 @@ close(?SOCKET(Handle) = Socket) ->
 -spec controlling_process(socket(), pid()) -> ok | {error, reason()}.
 controlling_process(?SOCKET(Handle) = Socket, NewOwner) when is_pid(NewOwner) ->
     case gentcp_nif:hand_over(Handle, NewOwner) of
-        pass_on -> told(gentcp_nif:pass_on(Handle, NewOwner, collect(Socket)));
+        pass_on ->
+            ok = told(gentcp_nif:posted()),
+            told(gentcp_nif:pass_on(Handle, NewOwner, collect(Socket)));
         Result -> Result
     end.
 
@@ -219,11 +232,9 @@ collect(Socket) ->
 setopts(?SOCKET(Handle), Options) ->
     told(gentcp_nif:setopts(Handle, Options)).
 
-%% The owner's messages have been there when the call returns, as with inet; so who sends them, and goes before others,
-%% is let go first.
+%% Messages that a call has brought about are in the owner's mailbox when it returns, as with inet.
 told(posted) ->
-    true = erlang:yield(),
-    ok;
+    gentcp_driver:sync();
 told(Result) ->
     Result.
 

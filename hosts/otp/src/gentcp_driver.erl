@@ -6,7 +6,7 @@
 
 -behaviour(gen_server).
 
--export([ensure/0, start_link/0]).
+-export([ensure/0, start_link/0, sync/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -record(state, {driver :: string(), port :: port()}).
@@ -34,6 +34,15 @@ start_link() ->
             {ok, Pid};
         Result ->
             Result
+    end.
+
+%% Returns when the messages that have waited for the driver are sent.
+-spec sync() -> ok.
+sync() ->
+    try
+        gen_server:call(?MODULE, sync, infinity)
+    catch
+        exit:_ -> ok % its end has sent them
     end.
 
 %% Whether its port is open, or gone for good with the process. The port of another copy of the native code, whose
@@ -78,9 +87,11 @@ open(Driver, Tries) ->
             {stop, {Driver, Reason}}
     end.
 
--spec handle_call(ready, gen_server:from(), #state{}) -> {reply, string(), #state{}}.
+-spec handle_call(ready | sync, gen_server:from(), #state{}) -> {reply, string() | ok, #state{}}.
 handle_call(ready, _From, State) ->
-    {reply, State#state.driver, State}.
+    {reply, State#state.driver, State};
+handle_call(sync, _From, State) ->
+    {reply, gentcp_nif:run(), State}.
 
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
 handle_cast(_Message, State) ->

@@ -4,7 +4,7 @@
 %% element of a socket.
 -module(gentcp_nif).
 
--export([directory/0, driver/0, run/0]).
+-export([directory/0, driver/0, run/0, posted/0]).
 -export([connect/4, listen/2, fdopen/3, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
 -export([sendfile/5, shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
@@ -49,6 +49,11 @@ driver() ->
 run() ->
     ?NOT_LOADED.
 
+%% posted: messages to owners wait for the runner, this call's perhaps among them.
+-spec posted() -> ok | posted.
+posted() ->
+    ?NOT_LOADED.
+
 %% One address; a map or a path has its port in it, then Port is 0. The message's result is ok or an error.
 -spec connect(inet:socket_address() | map(), inet:port_number(), list(), reference()) ->
     {ok | wait, socket()} | error() | no_driver.
@@ -75,7 +80,7 @@ accept(_Listener, _Ref) ->
 recv(_Handle, _Length, _Ref) ->
     ?NOT_LOADED.
 
-%% posted: ok, and the owner's messages are on their way.
+%% posted: ok, and as of posted/0.
 -spec unrecv(handle(), iodata()) -> ok | posted | error().
 unrecv(_Handle, _Data) ->
     ?NOT_LOADED.
