@@ -31,6 +31,7 @@ set(host_atomvm_sources
     hosts/atomvm/owner.c)
 set(host_c_sources
     hosts/c/address.c
+    hosts/c/block.c
     hosts/c/data.c
     hosts/c/host.c
     hosts/c/http.c

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hosts/c/block.h"
 #include "hosts/c/http.h"
 #include "hosts/c/memory.h"
 
@@ -44,7 +45,7 @@ bool gt_data_copy(const gt_data *data, gentcp_data *out) {
         *out = GT_NO_DATA;
         return true;
     }
-    memory = room != 0 ? gt_allocate(room) : NULL;
+    memory = room != 0 ? gt_block_new(room) : NULL;
     if (memory == NULL)
         return false;
     *out = gt_data_write(data, memory, memory);
@@ -54,7 +55,7 @@ bool gt_data_copy(const gt_data *data, gentcp_data *out) {
 void gentcp_data_release(gentcp_data *data) {
     if (data == NULL)
         return;
-    gt_release(data->memory);
+    gt_block_free(data->memory);
     *data = GT_NO_DATA;
 }
 
@@ -69,15 +70,16 @@ static gt_buffer *buffer_in(void *memory, size_t size) {
 }
 
 gt_buffer *gt_buffer_new(size_t size) {
-    return size < SIZE_MAX - sizeof(gt_buffer) ? buffer_in(gt_allocate(sizeof(gt_buffer) + size + 1), size) : NULL;
+    return size < SIZE_MAX - sizeof(gt_buffer) ? buffer_in(gt_block_new(sizeof(gt_buffer) + size + 1), size) : NULL;
 }
 
 gt_buffer *gt_buffer_resize(gt_buffer *buffer, size_t size) {
-    return size < SIZE_MAX - sizeof *buffer ? buffer_in(gt_resize(buffer, sizeof *buffer + size + 1), size) : NULL;
+    return size < SIZE_MAX - sizeof *buffer ? buffer_in(gt_block_resize(buffer, sizeof *buffer + size + 1), size)
+                                            : NULL;
 }
 
 void gt_buffer_free(gt_buffer *buffer) {
-    gt_release(buffer);
+    gt_block_free(buffer);
 }
 
 /* ---- to be sent ---- */

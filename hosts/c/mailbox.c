@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "hosts/c/block.h"
 #include "hosts/c/data.h"
-#include "hosts/c/memory.h"
 #include "hosts/c/monitor.h"
 #include "hosts/c/socket.h"
 
@@ -57,7 +57,7 @@ static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) 
 
     if (inline_size > SIZE_MAX - sizeof *parcel)
         return NULL;
-    parcel = gt_allocate(sizeof *parcel + inline_size);
+    parcel = gt_block_new(sizeof *parcel + inline_size);
     if (parcel == NULL)
         return NULL;
     parcel->letter = (gt_letter){.kind = GT_LETTER_PARCEL};
@@ -101,7 +101,7 @@ int gt_mailbox_post(gt_process *to, void *user) {
     gt_lock_drop(&to->lock);
     if (alive)
         return 0;
-    gt_release(parcel);
+    gt_block_free(parcel);
     return GT_BADARG;
 }
 
@@ -136,7 +136,7 @@ static int deliver_data(gt_csocket *socket, gt_process *owner, const gt_data *da
     gt_lock_drop(&owner->lock);
     if (alive)
         return 0;
-    gt_release(parcel);
+    gt_block_free(parcel);
     return GT_CLOSED;
 }
 
@@ -233,7 +233,7 @@ static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous
         take_out(self, letter, previous);
         *out = parcel->message;
         if (out->data.memory != parcel)
-            gt_release(parcel);
+            gt_block_free(parcel);
         return;
     }
     if (letter->kind == GT_LETTER_DOWN) {

@@ -29,6 +29,13 @@ void gt_release(void *memory) {
         global.config.release(memory);
 }
 
+/* There in a program with the address sanitizer, whether this library was built with it or not. */
+extern void __asan_init(void) __attribute__((weak)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+
+bool gt_memory_is_kept(void) {
+    return global.config.allocate == malloc && __asan_init == NULL;
+}
+
 int gentcp_configure(const gentcp_config *config) {
     int functions, error = -EALREADY;
 

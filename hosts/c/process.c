@@ -111,6 +111,7 @@ static int make_process(gt_process **out) {
     gt_ring_init(&process->leaving);
     gt_ring_init(&process->monitors);
     process->alive = true;
+    process->keeps_blocks = gt_memory_is_kept();
     gt_slot_enter(&process->slot);
     this_thread.process = process;
     *out = process;
@@ -242,6 +243,7 @@ void gentcp_exit(void) {
     gt_lock_drop(&self->lock);
     gt_monitors_forget(self);
     gt_mailbox_empty(self);
+    gt_blocks_drop(&self->blocks);
     this_thread.process = NULL;
     gt_process_drop(self);
 }

@@ -12,6 +12,7 @@
 #define GT_C_PROCESS_H
 
 #include "gentcp.h"
+#include "hosts/c/block.h"
 #include "hosts/c/table.h"
 #include "pollers/poller.h"
 
@@ -30,16 +31,19 @@ typedef struct gt_process {
     gt_poller *poller; /* never changes */
     gt_letter *first;  /* the mailbox */
     gt_letter *last;
-    gt_link sockets;    /* what it owns: gt_csocket.link */
-    gt_link monitors;   /* what it monitors: gt_monitor.by_watcher, guarded by the lock of monitors */
-    gt_link leaving;    /* those of them that its end has closed, and which still flush */
-    bool alive;         /* letters and sockets are accepted */
-    bool asleep;        /* its thread waits, or is about to */
-    bool looped;        /* its poller is part of the caller's own loop */
-    bool inside;        /* its thread runs the poller, and looks into the mailbox afterwards */
-    bool signalled;     /* the poller was woken, and has not been run since */
-    size_t letters;     /* how many are in the mailbox */
-    size_t before_poll; /* messages to be taken before the poller is run again. The thread's own */
+    gt_link sockets;  /* what it owns: gt_csocket.link */
+    gt_link monitors; /* what it monitors: gt_monitor.by_watcher, guarded by the lock of monitors */
+    gt_link leaving;  /* those of them that its end has closed, and which still flush */
+    bool alive;       /* letters and sockets are accepted */
+    bool asleep;      /* its thread waits, or is about to */
+    bool looped;      /* its poller is part of the caller's own loop */
+    bool inside;      /* its thread runs the poller, and looks into the mailbox afterwards */
+    bool signalled;   /* the poller was woken, and has not been run since */
+    size_t letters;   /* how many are in the mailbox */
+    /* These are the thread's own: */
+    size_t before_poll; /* messages to be taken before the poller is run again */
+    bool keeps_blocks;  /* gt_memory_is_kept */
+    gt_blocks blocks;
 } gt_process;
 
 /* The calling thread's process, made if there is none: 0, -ENOMEM, or what opening a poller answers. */
