@@ -92,7 +92,7 @@ void gt_remove_file(gt_socket *socket, gt_op *op);
 void gt_cut_files(gt_socket *socket);
 
 static inline gt_op *gt_first_file(const gt_socket *socket) {
-    return GENTCP_WITH_SENDFILE ? gt_first_file_of(socket) : NULL;
+    return GENTCP_WITH_SENDFILE && socket->writers.first != NULL ? gt_first_file_of(socket) : NULL;
 }
 
 /* Is anything to go out, bytes or files? */

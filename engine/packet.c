@@ -155,15 +155,7 @@ static enum gt_packet_result http(const gt_framing *framing, const uint8_t *byte
 }
 #endif
 
-enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out) {
-    *out = (gt_packet){0};
-    if (size == 0)
-        return GT_PACKET_INCOMPLETE;
-    if (framing->type == GT_PACKET_RAW) {
-        out->size = size;
-        out->total = size;
-        return GT_PACKET_DONE;
-    }
+enum gt_packet_result gt_packet_framed(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out) {
     if (GENTCP_WITH_LINE && framing->type == GT_PACKET_LINE)
         return line(framing, bytes, size, out);
 #if GENTCP_WITH_HTTP

@@ -60,7 +60,22 @@ static inline bool gt_packet_in_headers(const gt_framing *framing) {
 }
 
 /* Looks for the first packet in bytes[0..size). GT_PACKET_RAW: all that is there, incomplete if nothing is. */
-enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out);
+static inline enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size,
+                                                   gt_packet *out);
+/* The same, but for raw and for no bytes at all. */
+enum gt_packet_result gt_packet_framed(const gt_framing *framing, const uint8_t *bytes, size_t size, gt_packet *out);
+
+static inline enum gt_packet_result gt_packet_next(const gt_framing *framing, const uint8_t *bytes, size_t size,
+                                                   gt_packet *out) {
+    *out = (gt_packet){0};
+    if (size == 0)
+        return GT_PACKET_INCOMPLETE;
+    if (framing->type != GT_PACKET_RAW)
+        return gt_packet_framed(framing, bytes, size, out);
+    out->size = size;
+    out->total = size;
+    return GT_PACKET_DONE;
+}
 
 enum { GT_PACKET_HEADER_MAX = 4 };
 /* Writes the header that goes before a packet of that size: its length (0 for raw and line) or -EMSGSIZE when the

@@ -185,8 +185,9 @@ static int queue(gt_socket *s, void *source, const struct iovec *parts, int coun
     return 0;
 }
 
-/* Gives the kernel as much as it takes: a count, or a negative errno. */
-static ssize_t write_now(gt_socket *s, const struct iovec *head, const struct iovec *parts, int count, size_t total) {
+/* Gives the kernel as much as it takes of a packet that is more than one call can be given as it is. */
+static ssize_t write_gathered(gt_socket *s, const struct iovec *head, const struct iovec *parts, int count,
+                              size_t total) {
     size_t went = 0;
 
     for (int first = 0; went < total;) {
@@ -211,6 +212,16 @@ static ssize_t write_now(gt_socket *s, const struct iovec *head, const struct io
             break;
     }
     return (ssize_t)went;
+}
+
+/* Gives the kernel as much as it takes: a count, or a negative errno. */
+static ssize_t write_now(gt_socket *s, const struct iovec *head, const struct iovec *parts, int count, size_t total) {
+    ssize_t went;
+
+    if (head->iov_len > 0 || count > GT_SYS_IOV_MAX || total == 0)
+        return write_gathered(s, head, parts, count, total);
+    went = gt_sys_send(s->watch.fd, parts, count);
+    return went == -EAGAIN ? 0 : went;
 }
 
 /* Queues what is left of a packet: its header, or the rest of that, is copied. On failure, if none of it has gone

@@ -158,12 +158,16 @@ ssize_t gt_sys_recv(int fd, void *bytes, size_t size) {
     return count < 0 ? failure() : count;
 }
 
-ssize_t gt_sys_send(int fd, const struct iovec *parts, int count) {
+static ssize_t send_gathered(int fd, const struct iovec *parts, int count) {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (unsigned)count};
+
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+ssize_t gt_sys_send(int fd, const struct iovec *parts, int count) {
     ssize_t sent;
     do /* of 64 bytes, send(2) takes a fifteenth less */
-        sent =
-            count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL) : sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL) : send_gathered(fd, parts, count);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? failure() : sent;
 }

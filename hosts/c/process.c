@@ -18,13 +18,7 @@ enum {
     MESSAGES_A_TURN = 64,
 };
 
-/* What belongs to a thread; ended by a destructor of a thread-specific key. */
-typedef struct thread {
-    gt_process *process;
-    uint8_t *scratch;
-} thread;
-
-static _Thread_local thread this_thread;
+_Thread_local gt_thread gt_this_thread;
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static int thread_key_error;
@@ -53,8 +47,8 @@ void gt_ring_remove(gt_link *link) {
 static void end_thread(void *unused) {
     (void)unused;
     gentcp_exit();
-    gt_release(this_thread.scratch);
-    this_thread.scratch = NULL;
+    gt_release(gt_this_thread.scratch);
+    gt_this_thread.scratch = NULL;
 }
 
 static void make_key(void) {
@@ -66,15 +60,15 @@ static int mark_thread(void) {
     int error;
 
     pthread_once(&thread_once, make_key);
-    error = thread_key_error != 0 ? thread_key_error : pthread_setspecific(thread_key, &this_thread);
+    error = thread_key_error != 0 ? thread_key_error : pthread_setspecific(thread_key, &gt_this_thread);
     return error != 0 ? -ENOMEM : 0;
 }
 
 uint8_t *gt_thread_scratch(size_t *size) {
     *size = SCRATCH_SIZE;
-    if (this_thread.scratch == NULL && mark_thread() == 0)
-        this_thread.scratch = gt_allocate(SCRATCH_SIZE);
-    return this_thread.scratch;
+    if (gt_this_thread.scratch == NULL && mark_thread() == 0)
+        gt_this_thread.scratch = gt_allocate(SCRATCH_SIZE);
+    return gt_this_thread.scratch;
 }
 
 /* ---- life ---- */
@@ -90,7 +84,7 @@ static const gt_poller_user *poller_user(void) {
     return &user;
 }
 
-static int make_process(gt_process **out) {
+int gt_process_make(gt_process **out) {
     const gt_backend *backend = gt_config_use();
     gt_process *process;
     int error;
@@ -113,19 +107,8 @@ static int make_process(gt_process **out) {
     process->alive = true;
     process->keeps_blocks = gt_memory_is_kept();
     gt_slot_enter(&process->slot);
-    this_thread.process = process;
+    gt_this_thread.process = process;
     *out = process;
-    return 0;
-}
-
-gt_process *gt_process_current(void) {
-    return this_thread.process;
-}
-
-int gt_process_self(gt_process **out) {
-    if (this_thread.process == NULL)
-        return make_process(out);
-    *out = this_thread.process;
     return 0;
 }
 
@@ -162,10 +145,8 @@ void gt_process_drop(gt_process *process) {
 
 /* ---- sleep ---- */
 
-void gt_process_notify(gt_process *process) {
-    bool waits = (process->looped && !process->inside) || (process->asleep && process != this_thread.process);
-
-    if (!waits || process->signalled)
+void gt_process_wake(gt_process *process) {
+    if (process->signalled)
         return;
     process->signalled = true;
     gt_poller_wake(process->poller);
@@ -186,11 +167,6 @@ int gt_process_pause(gt_process *self, int64_t timeout_ms) {
     self->signalled = false;
     self->before_poll = self->letters > MESSAGES_A_TURN ? self->letters : MESSAGES_A_TURN;
     return answer < 0 ? answer : 0;
-}
-
-void gt_process_leave(gt_process *self) {
-    if (self->first != NULL)
-        gt_process_notify(self);
 }
 
 /* ---- the end ---- */
@@ -230,7 +206,7 @@ static void abort_leaving(gt_process *self) {
 }
 
 void gentcp_exit(void) {
-    gt_process *self = this_thread.process;
+    gt_process *self = gt_this_thread.process;
 
     if (self == NULL)
         return;
@@ -244,6 +220,6 @@ void gentcp_exit(void) {
     gt_monitors_forget(self);
     gt_mailbox_empty(self);
     gt_blocks_drop(&self->blocks);
-    this_thread.process = NULL;
+    gt_this_thread.process = NULL;
     gt_process_drop(self);
 }

@@ -46,10 +46,28 @@ typedef struct gt_process {
     gt_blocks blocks;
 } gt_process;
 
-/* The calling thread's process, made if there is none: 0, -ENOMEM, or what opening a poller answers. */
-int gt_process_self(gt_process **out);
+/* What belongs to a thread; ended by a destructor of a thread-specific key. */
+typedef struct gt_thread {
+    gt_process *process; /* NULL: none yet */
+    uint8_t *scratch;
+} gt_thread;
+
+extern _Thread_local gt_thread gt_this_thread __attribute__((visibility("hidden")));
+
 /* The calling thread's process or NULL. */
-gt_process *gt_process_current(void);
+static inline gt_process *gt_process_current(void) {
+    return gt_this_thread.process;
+}
+
+/* Makes the calling thread's process: 0, -ENOMEM, or what opening a poller answers. */
+int gt_process_make(gt_process **out);
+
+/* The calling thread's process, made if there is none: 0, or the error of that. */
+static inline int gt_process_self(gt_process **out) {
+    *out = gt_process_current();
+    return *out != NULL ? 0 : gt_process_make(out);
+}
+
 /* A reference to a process that is alive; GT_BADARG otherwise. It may end at any time. */
 int gt_process_get(gentcp_pid pid, gt_process **out);
 void gt_process_keep(gt_process *process);
@@ -59,11 +77,21 @@ void gt_process_drop(gt_process *process);
 /* Runs the poller of the calling thread's process, for at most timeout_ms (-1: for ever) or until gt_process_notify.
  * Called with the process locked; the lock is not held while the poller runs. 0 or a negative errno. */
 int gt_process_pause(gt_process *self, int64_t timeout_ms);
+/* Wakes a process that sleeps, unless it was woken already. Called with it locked. */
+void gt_process_wake(gt_process *process);
+
+/* There is something new for the process: wakes it if it sleeps. Called with it locked. */
+static inline void gt_process_notify(gt_process *process) {
+    if ((process->looped && !process->inside) || (process->asleep && process != gt_process_current()))
+        gt_process_wake(process);
+}
+
 /* A call that has run the poller ends: the caller's own loop is told of what is still to be received, because the run
  * has taken the sign of it. Called with the process locked. */
-void gt_process_leave(gt_process *self);
-/* There is something new for the process: wakes it if it sleeps. Called with it locked. */
-void gt_process_notify(gt_process *process);
+static inline void gt_process_leave(gt_process *self) {
+    if (self->first != NULL)
+        gt_process_notify(self);
+}
 
 /* 64 KiB that belong to the calling thread; NULL: no memory. */
 uint8_t *gt_thread_scratch(size_t *size);

@@ -25,20 +25,10 @@ int gt_csocket_get(gentcp_socket handle, gt_csocket **out) {
     return error;
 }
 
-void gt_csocket_keep(gt_csocket *socket) {
-    gt_slot_keep(&socket->slot);
-}
-
-void gt_csocket_drop(gt_csocket *socket) {
-    if (!gt_slot_drop(&socket->slot))
-        return;
+void gt_csocket_free(gt_csocket *socket) {
     gt_socket_fini(&socket->engine);
     gt_process_drop(gt_csocket_owner(socket));
     gt_table_free(&sockets, &socket->slot);
-}
-
-gentcp_socket gt_csocket_handle(gt_csocket *socket) {
-    return (gentcp_socket){.id = gt_slot_id(&socket->slot)};
 }
 
 void gt_csocket_adopt(gt_csocket *socket) {

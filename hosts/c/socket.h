@@ -26,15 +26,27 @@ extern const gt_host gt_host_c;
 gt_csocket *gt_csocket_new(gt_process *owner);
 /* 0, GT_CLOSED or GT_BADARG, as gt_table_get. */
 int gt_csocket_get(gentcp_socket handle, gt_csocket **out);
-void gt_csocket_keep(gt_csocket *socket);
-/* Without locks, unless the caller knows of another reference. */
-void gt_csocket_drop(gt_csocket *socket);
-gentcp_socket gt_csocket_handle(gt_csocket *socket);
+/* The last reference has gone. */
+void gt_csocket_free(gt_csocket *socket);
 
 /* Puts the socket among its owner's. */
 void gt_csocket_adopt(gt_csocket *socket);
 /* Takes it out again, if it is there; the caller must have a reference of its own. */
 void gt_csocket_disown(gt_csocket *socket);
+
+static inline void gt_csocket_keep(gt_csocket *socket) {
+    gt_slot_keep(&socket->slot);
+}
+
+/* Without locks, unless the caller knows of another reference. */
+static inline void gt_csocket_drop(gt_csocket *socket) {
+    if (gt_slot_drop(&socket->slot))
+        gt_csocket_free(socket);
+}
+
+static inline gentcp_socket gt_csocket_handle(gt_csocket *socket) {
+    return (gentcp_socket){.id = gt_slot_id(&socket->slot)};
+}
 
 static inline gt_csocket *gt_csocket_of(gt_socket *engine) {
     return (gt_csocket *)(void *)((char *)engine - offsetof(gt_csocket, engine));

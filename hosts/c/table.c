@@ -89,23 +89,9 @@ int gt_table_get(gt_table *table, uint64_t id, gt_slot **out) {
     return 0;
 }
 
-void gt_slot_keep(gt_slot *slot) {
-    atomic_fetch_add_explicit(&slot->word, 1, memory_order_relaxed);
-}
-
-bool gt_slot_drop(gt_slot *slot) {
-    return references_of(atomic_fetch_sub_explicit(&slot->word, 1, memory_order_acq_rel)) == 1;
-}
-
 void gt_table_free(gt_table *table, gt_slot *slot) {
     pthread_mutex_lock(&table->lock);
     slot->next_free = table->first_free;
     table->first_free = slot->index;
     pthread_mutex_unlock(&table->lock);
-}
-
-uint64_t gt_slot_id(gt_slot *slot) {
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-
-    return (uint64_t)generation_of(word) << 32 | slot->index;
 }

@@ -44,13 +44,22 @@ void *gt_table_new(gt_table *table);
 void gt_slot_enter(gt_slot *slot);
 /* Takes a reference to a handle's object. 0; GT_CLOSED: it is no more; GT_BADARG: it never was. */
 int gt_table_get(gt_table *table, uint64_t id, gt_slot **out);
-/* Another reference, by whoever has one. */
-void gt_slot_keep(gt_slot *slot);
-/* Drops a reference. True: it was the last; the caller finishes the object and calls gt_table_free. */
-bool gt_slot_drop(gt_slot *slot);
 /* Frees the slot of an object that is dying, or was never complete. */
 void gt_table_free(gt_table *table, gt_slot *slot);
+
+/* Another reference, by whoever has one. */
+static inline void gt_slot_keep(gt_slot *slot) {
+    atomic_fetch_add_explicit(&slot->word, 1, memory_order_relaxed);
+}
+
+/* Drops a reference. True: it was the last; the caller finishes the object and calls gt_table_free. */
+static inline bool gt_slot_drop(gt_slot *slot) {
+    return (uint32_t)atomic_fetch_sub_explicit(&slot->word, 1, memory_order_acq_rel) == 1;
+}
+
 /* The handle of an object that the caller has a reference to. */
-uint64_t gt_slot_id(gt_slot *slot);
+static inline uint64_t gt_slot_id(gt_slot *slot) {
+    return atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32 | slot->index;
+}
 
 #endif

@@ -45,7 +45,7 @@ static struct iovec part_of(const void *bytes, size_t size) {
 int gentcp_send(gentcp_socket socket, const void *bytes, size_t size) {
     struct iovec part = part_of(bytes, size);
 
-    return gentcp_sendv(socket, &part, 1);
+    return bytes != NULL || size == 0 ? send_parts(socket, &part, 1, NULL) : GENTCP_BADARG;
 }
 
 int gentcp_sendv(gentcp_socket socket, const struct iovec *parts, int count) {
