@@ -32,24 +32,25 @@ static uint64_t id_of(gt_letter *letter) {
     return gt_slot_id(&socket_of(letter)->slot);
 }
 
-static void append(gt_process *to, gt_letter *letter) {
+/* first is atomic: a process looks whether its mailbox is empty without its lock. */
+static void append(gt_letters *to, gt_letter *letter) {
     letter->next = NULL;
     if (to->last != NULL)
         to->last->next = letter;
     else
-        to->first = letter;
+        __atomic_store_n(&to->first, letter, __ATOMIC_RELAXED);
     to->last = letter;
-    to->letters++;
+    to->count++;
 }
 
-static void take_out(gt_process *from, gt_letter *letter, gt_letter *previous) {
+static void take_out(gt_letters *from, gt_letter *letter, gt_letter *previous) {
     if (previous != NULL)
         previous->next = letter->next;
     else
-        from->first = letter->next;
+        __atomic_store_n(&from->first, letter->next, __ATOMIC_RELAXED);
     if (letter->next == NULL)
         from->last = previous;
-    from->letters--;
+    from->count--;
 }
 
 static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) {
@@ -67,7 +68,7 @@ static gt_parcel *parcel_new(enum gentcp_message_kind kind, size_t inline_size) 
 
 void gt_mailbox_put(gt_process *to, gt_letter *letter) {
     gt_lock_take(&to->lock);
-    append(to, letter);
+    append(&to->mailbox, letter);
     gt_process_notify(to);
     gt_lock_drop(&to->lock);
 }
@@ -77,10 +78,10 @@ bool gt_mailbox_withdraw(gt_process *from, gt_letter *letter) {
     gt_letter *found;
 
     gt_lock_take(&from->lock);
-    for (found = from->first; found != NULL && found != letter; found = found->next)
+    for (found = from->mailbox.first; found != NULL && found != letter; found = found->next)
         previous = found;
     if (found != NULL)
-        take_out(from, letter, previous);
+        take_out(&from->mailbox, letter, previous);
     gt_lock_drop(&from->lock);
     return found != NULL;
 }
@@ -95,7 +96,7 @@ int gt_mailbox_post(gt_process *to, void *user) {
     gt_lock_take(&to->lock);
     alive = to->alive;
     if (alive) {
-        append(to, &parcel->letter);
+        append(&to->mailbox, &parcel->letter);
         gt_process_notify(to);
     }
     gt_lock_drop(&to->lock);
@@ -118,6 +119,14 @@ static gt_parcel *parcel_with(const gt_data *data) {
     return parcel;
 }
 
+/* What the owner's own thread delivers it need not lock, nor wake itself for. But behind what others have put into the
+ * mailbox it would be in front of it: letters of the same socket may be there, which this thread sees, because whoever
+ * has delivered them had the socket locked. */
+static bool is_near(gt_process *owner) {
+    return owner == gt_process_current() && owner->alive && !owner->looped &&
+           __atomic_load_n(&owner->mailbox.first, __ATOMIC_RELAXED) == NULL;
+}
+
 static int deliver_data(gt_csocket *socket, gt_process *owner, const gt_data *data) {
     gt_parcel *parcel = parcel_with(data);
     bool alive;
@@ -125,12 +134,18 @@ static int deliver_data(gt_csocket *socket, gt_process *owner, const gt_data *da
     if (parcel == NULL)
         return -ENOMEM;
     parcel->message.socket = gt_csocket_handle(socket);
+    if (is_near(owner)) {
+        if (data->buffer != NULL)
+            parcel->message.data = gt_data_take(data);
+        append(&owner->near, &parcel->letter);
+        return 0;
+    }
     gt_lock_take(&owner->lock);
     alive = owner->alive;
     if (alive) {
         if (data->buffer != NULL)
             parcel->message.data = gt_data_take(data);
-        append(owner, &parcel->letter);
+        append(&owner->mailbox, &parcel->letter);
         gt_process_notify(owner);
     }
     gt_lock_drop(&owner->lock);
@@ -144,7 +159,7 @@ static bool tells_anything(const gt_letter *letter) {
     return letter->passives != 0 || letter->reason != 0 || letter->closed;
 }
 
-static void move_to_end(gt_process *of, gt_letter *letter) {
+static void move_to_end(gt_letters *of, gt_letter *letter) {
     gt_letter *previous = NULL;
 
     for (gt_letter *at = of->first; at != letter; at = at->next)
@@ -164,16 +179,16 @@ static void tell(gt_csocket *socket, gt_process *owner, const gt_message *messag
     if (!tells_anything(letter)) {
         letter->kind = GT_LETTER_SOCKET;
         gt_csocket_keep(socket);
-        append(owner, letter);
-    } else if (owner->last != letter) {
+        append(&owner->mailbox, letter);
+    } else if (owner->mailbox.last != letter) {
         gt_parcel *parcel = parcel_new(kind, 0);
         if (parcel != NULL) {
             parcel->message.socket = gt_csocket_handle(socket);
             parcel->message.reason = message->kind == GT_TCP_ERROR ? message->reason : 0;
-            append(owner, &parcel->letter);
+            append(&owner->mailbox, &parcel->letter);
             return;
         }
-        move_to_end(owner, letter);
+        move_to_end(&owner->mailbox, letter);
     }
     if (kind == GENTCP_TCP_ERROR)
         letter->reason = (int16_t)message->reason;
@@ -223,21 +238,25 @@ static void open_down(gt_monitor *monitor, gentcp_message *out) {
     gt_monitor_drop(monitor);
 }
 
-static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous, gentcp_message *out,
+static void open_parcel(gt_letters *in, gt_letter *letter, gt_letter *previous, gentcp_message *out) {
+    gt_parcel *parcel = parcel_of(letter);
+
+    take_out(in, letter, previous);
+    *out = parcel->message;
+    if (out->data.memory != parcel)
+        gt_block_free(parcel);
+}
+
+static void open_letter(gt_letters *in, gt_letter *letter, gt_letter *previous, gentcp_message *out,
                         gt_csocket **done) {
     gt_csocket *socket;
-    gt_parcel *parcel;
 
     if (letter->kind == GT_LETTER_PARCEL) {
-        parcel = parcel_of(letter);
-        take_out(self, letter, previous);
-        *out = parcel->message;
-        if (out->data.memory != parcel)
-            gt_block_free(parcel);
+        open_parcel(in, letter, previous, out);
         return;
     }
     if (letter->kind == GT_LETTER_DOWN) {
-        take_out(self, letter, previous);
+        take_out(in, letter, previous);
         open_down(gt_monitor_of(letter), out);
         return;
     }
@@ -245,26 +264,39 @@ static void open_letter(gt_process *self, gt_letter *letter, gt_letter *previous
     *out = (gentcp_message){.socket = gt_csocket_handle(socket), .data = GT_NO_DATA};
     read_letter(letter, out);
     if (!tells_anything(letter)) {
-        take_out(self, letter, previous);
+        take_out(in, letter, previous);
         *done = socket;
     }
 }
 
-bool gt_mailbox_take(gt_process *self, uint64_t only, gentcp_message *out, gt_csocket **done) {
+bool gt_mailbox_take_near(gt_process *self, uint64_t only, gentcp_message *out) {
     gt_letter *previous = NULL;
 
-    *done = NULL;
-    for (gt_letter *letter = self->first; letter != NULL; previous = letter, letter = letter->next) {
+    for (gt_letter *letter = self->near.first; letter != NULL; previous = letter, letter = letter->next) {
         if (only == 0 || id_of(letter) == only) {
-            open_letter(self, letter, previous, out, done);
+            open_parcel(&self->near, letter, previous, out);
             return true;
         }
     }
     return false;
 }
 
-void gt_mailbox_move(gt_process *from, gt_process *to, gt_csocket *socket) {
-    uint64_t id = gt_slot_id(&socket->slot);
+bool gt_mailbox_take(gt_process *self, uint64_t only, gentcp_message *out, gt_csocket **done) {
+    gt_letter *previous = NULL;
+
+    *done = NULL;
+    if (gt_mailbox_take_near(self, only, out))
+        return true;
+    for (gt_letter *letter = self->mailbox.first; letter != NULL; previous = letter, letter = letter->next) {
+        if (only == 0 || id_of(letter) == only) {
+            open_letter(&self->mailbox, letter, previous, out, done);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void move(gt_letters *from, gt_letters *to, uint64_t id) {
     gt_letter *previous = NULL;
     gt_letter *next;
 
@@ -277,6 +309,13 @@ void gt_mailbox_move(gt_process *from, gt_process *to, gt_csocket *socket) {
             previous = letter;
         }
     }
+}
+
+void gt_mailbox_move(gt_process *from, gt_process *to, gt_csocket *socket) {
+    uint64_t id = gt_slot_id(&socket->slot);
+
+    move(&from->near, &to->mailbox, id);
+    move(&from->mailbox, &to->mailbox, id);
 }
 
 void gt_mailbox_empty(gt_process *self) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process's mailbox: letters in order, from sockets and from gentcp_post. */
+/* A process's mailbox: letters in order, from sockets and from gentcp_post.
+ *
+ * Data that its own thread receives, the most of all, goes to a part of it that only this thread touches (`near`). What
+ * is there is older than what is in the other part, so the other part must be empty. */
 #ifndef GT_C_MAILBOX_H
 #define GT_C_MAILBOX_H
 
@@ -33,7 +36,10 @@ int gt_mailbox_deliver(gt_csocket *socket, const gt_message *message);
 /* Takes the oldest message out; only of that socket if only is not 0 (a handle's id; it may be stale). Called by the
  * process, with it locked. False: there is none. *done: to be dropped by the caller without the lock, or NULL. */
 bool gt_mailbox_take(gt_process *self, uint64_t only, gentcp_message *out, gt_csocket **done);
-/* Moves all letters of a socket from one mailbox to the end of another, in order. Called with both locked. */
+/* The same from what is near alone, without the lock. */
+bool gt_mailbox_take_near(gt_process *self, uint64_t only, gentcp_message *out);
+/* Moves all letters of a socket from one mailbox to the end of another, in order. Called with both locked, by the
+ * process that they are taken from. */
 void gt_mailbox_move(gt_process *from, gt_process *to, gt_csocket *socket);
 /* Drops all letters. Called without locks, by a process that isn't alive. */
 void gt_mailbox_empty(gt_process *self);

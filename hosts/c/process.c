@@ -153,6 +153,7 @@ void gt_process_wake(gt_process *process) {
 }
 
 int gt_process_pause(gt_process *self, int64_t timeout_ms) {
+    size_t letters;
     int answer;
 
     if (timeout_ms > INT_MAX)
@@ -165,7 +166,8 @@ int gt_process_pause(gt_process *self, int64_t timeout_ms) {
     self->asleep = false;
     self->inside = false;
     self->signalled = false;
-    self->before_poll = self->letters > MESSAGES_A_TURN ? self->letters : MESSAGES_A_TURN;
+    letters = self->near.count + self->mailbox.count;
+    self->before_poll = letters > MESSAGES_A_TURN ? letters : MESSAGES_A_TURN;
     return answer < 0 ? answer : 0;
 }
 

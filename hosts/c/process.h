@@ -25,22 +25,27 @@ struct gt_link {
     gt_link *previous;
 };
 
+typedef struct gt_letters {
+    gt_letter *first;
+    gt_letter *last;
+    size_t count;
+} gt_letters;
+
 typedef struct gt_process {
     gt_slot slot;
-    gt_lock lock;      /* guards all below but poller */
+    gt_lock lock;      /* guards what is below, but for poller and what is the thread's own */
     gt_poller *poller; /* never changes */
-    gt_letter *first;  /* the mailbox */
-    gt_letter *last;
+    gt_letters mailbox;
     gt_link sockets;  /* what it owns: gt_csocket.link */
     gt_link monitors; /* what it monitors: gt_monitor.by_watcher, guarded by the lock of monitors */
     gt_link leaving;  /* those of them that its end has closed, and which still flush */
-    bool alive;       /* letters and sockets are accepted */
+    bool alive;       /* letters and sockets are accepted. This and looped only its thread changes */
     bool asleep;      /* its thread waits, or is about to */
     bool looped;      /* its poller is part of the caller's own loop */
     bool inside;      /* its thread runs the poller, and looks into the mailbox afterwards */
     bool signalled;   /* the poller was woken, and has not been run since */
-    size_t letters;   /* how many are in the mailbox */
     /* These are the thread's own: */
+    gt_letters near;    /* what is in front of the mailbox: see mailbox.h */
     size_t before_poll; /* messages to be taken before the poller is run again */
     bool keeps_blocks;  /* gt_memory_is_kept */
     gt_blocks blocks;
@@ -89,7 +94,7 @@ static inline void gt_process_notify(gt_process *process) {
 /* A call that has run the poller ends: the caller's own loop is told of what is still to be received, because the run
  * has taken the sign of it. Called with the process locked. */
 static inline void gt_process_leave(gt_process *self) {
-    if (self->first != NULL)
+    if (self->near.first != NULL || self->mailbox.first != NULL)
         gt_process_notify(self);
 }
 
