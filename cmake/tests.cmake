@@ -104,11 +104,13 @@ gentcp_all_listed(test_sources test/*_test.c)
 # These can be made to fail: test/faults/inject.c stands between them and the libraries, whose code is as everywhere.
 set(faulty_functions
     socket connect bind listen accept4 recv send sendmsg sendfile64 shutdown getsockopt setsockopt getsockname getpeername fcntl open setns
-    epoll_create1 epoll_ctl epoll_wait poll __poll_chk eventfd timerfd_create pthread_create)
+    syscall epoll_create1 epoll_ctl epoll_wait poll __poll_chk eventfd timerfd_create pthread_create)
 list(TRANSFORM faulty_functions PREPEND -Wl,--wrap=)
 foreach(name IN LISTS tests_of_faults)
     target_link_options(${name} PRIVATE ${faulty_functions})
 endforeach()
+
+target_link_options(sys_test PRIVATE -Wl,--wrap=syscall)
 
 # Programs that test/syscalls_test.sh compares.
 foreach(name IN LISTS echo_programs)

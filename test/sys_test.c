@@ -29,31 +29,48 @@ static bool inject(void) {
     return true;
 }
 
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* The same for those that are made by their numbers. */
+long __wrap_syscall(long number, ...) {
+    long words[6];
+    va_list list;
+
+    if ((number == SYS_recvfrom || number == SYS_sendto) && inject())
+        return -1;
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        words[i] = va_arg(list, long);
+    va_end(list);
+    return __real_syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
+
 int accept4(int fd, struct sockaddr *addr, socklen_t *addr_len, int flags) {
-    return inject() ? -1 : (int)syscall(SYS_accept4, fd, addr, addr_len, flags);
+    return inject() ? -1 : (int)__real_syscall(SYS_accept4, fd, addr, addr_len, flags);
 }
 
 int connect(int fd, const struct sockaddr *addr, socklen_t len) {
-    return inject() ? -1 : (int)syscall(SYS_connect, fd, addr, len);
+    return inject() ? -1 : (int)__real_syscall(SYS_connect, fd, addr, len);
 }
 
 ssize_t recv(int fd, void *buf, size_t n, int flags) {
-    return inject() ? -1 : syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
+    return inject() ? -1 : __real_syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
 }
 
 ssize_t send(int fd, const void *buf, size_t n, int flags) {
-    return inject() ? -1 : syscall(SYS_sendto, fd, buf, n, flags, NULL, 0);
+    return inject() ? -1 : __real_syscall(SYS_sendto, fd, buf, n, flags, NULL, 0);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
-    return inject() ? -1 : syscall(SYS_sendmsg, fd, message, flags);
+    return inject() ? -1 : __real_syscall(SYS_sendmsg, fd, message, flags);
 }
 
 /* The name that sendfile has with large offsets. */
 ssize_t sendfile64(int fd, int file, int64_t *offset, size_t size);
 
 ssize_t sendfile64(int fd, int file, int64_t *offset, size_t size) {
-    return inject() ? -1 : syscall(SYS_sendfile, fd, file, offset, size);
+    return inject() ? -1 : __real_syscall(SYS_sendfile, fd, file, offset, size);
 }
 
 static gt_address loopback(uint16_t port) {

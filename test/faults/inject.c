@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static atomic_int armed = FAULT_CALLS; /* FAULT_CALLS: none */
 static atomic_int left;                /* so many more calls until it fails */
@@ -257,6 +260,25 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags) {
     struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
 
     return __wrap_sendmsg(fd, &(struct msghdr){.msg_iov = &part, .msg_iovlen = 1}, flags);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* Of all calls that are made by number, those that have a name above fail as that does. */
+long __wrap_syscall(long number, ...) {
+    long words[6];
+    va_list list;
+
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        words[i] = va_arg(list, long);
+    va_end(list);
+    if (number == SYS_recvfrom)
+        return __wrap_recv((int)words[0], (void *)words[1], (size_t)words[2], (int)words[3]);
+    if (number == SYS_sendto)
+        return __wrap_send((int)words[0], (const void *)words[1], (size_t)words[2], (int)words[3]);
+    return __real_syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
 
 /* The name that sendfile has with large offsets. */
