@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/c/data.h"
 
-#include <string.h>
-
 #include "hosts/c/block.h"
-#include "hosts/c/http.h"
 #include "hosts/c/memory.h"
 
 uint8_t gt_no_bytes[1];
@@ -19,24 +16,6 @@ gentcp_data gt_data_take(const gt_data *data) {
     return (gentcp_data){.bytes = bytes, .size = data->size, .memory = data->buffer};
 }
 
-size_t gt_data_room(const gt_data *data) {
-    size_t http = data->http != NULL ? gt_http_room(data->http) : 0;
-
-    return data->size < SIZE_MAX - http ? http + data->size + 1 : 0;
-}
-
-gentcp_data gt_data_write(const gt_data *data, void *room, void *memory) {
-    gentcp_data written = {.bytes = room, .size = data->size, .memory = memory};
-
-    if (data->http != NULL) {
-        written.http = gt_http_write(data->http, room);
-        written.bytes += gt_http_room(data->http);
-    }
-    memcpy(written.bytes, data->bytes, data->size);
-    written.bytes[data->size] = 0;
-    return written;
-}
-
 bool gt_data_copy(const gt_data *data, gentcp_data *out) {
     size_t room = gt_data_room(data);
     void *memory;
@@ -48,7 +27,7 @@ bool gt_data_copy(const gt_data *data, gentcp_data *out) {
     memory = room != 0 ? gt_block_new(room) : NULL;
     if (memory == NULL)
         return false;
-    *out = gt_data_write(data, memory, memory);
+    gt_data_write(data, memory, memory, out);
     return true;
 }
 

@@ -3,10 +3,12 @@
 #ifndef GT_C_DATA_H
 #define GT_C_DATA_H
 
+#include <string.h>
 #include <sys/uio.h>
 
 #include "engine/host.h"
 #include "gentcp.h"
+#include "hosts/c/http.h"
 
 /* What a send by reference hands to host->hold. */
 typedef struct gt_source {
@@ -24,10 +26,23 @@ extern uint8_t gt_no_bytes[1];
 gentcp_data gt_data_take(const gt_data *data);
 /* A copy of lent data: false: no memory. */
 bool gt_data_copy(const gt_data *data, gentcp_data *out);
+
 /* How much room a copy takes; 0: more than there is. */
-size_t gt_data_room(const gt_data *data);
-/* A copy at a place with so much room, aligned for any pointer. memory: what is to be released. */
-gentcp_data gt_data_write(const gt_data *data, void *room, void *memory);
+static inline size_t gt_data_room(const gt_data *data) {
+    size_t http = data->http != NULL ? gt_http_room(data->http) : 0;
+
+    return data->size < SIZE_MAX - http ? http + data->size + 1 : 0;
+}
+
+/* Writes a copy to a place with so much room, aligned for any pointer. memory: what is to be released. */
+static inline void gt_data_write(const gt_data *data, void *room, void *memory, gentcp_data *out) {
+    out->http = data->http != NULL ? gt_http_write(data->http, room) : NULL;
+    out->bytes = (uint8_t *)room + (data->http != NULL ? gt_http_room(data->http) : 0);
+    out->size = data->size;
+    out->memory = memory;
+    memcpy(out->bytes, data->bytes, data->size);
+    out->bytes[data->size] = 0;
+}
 
 /* Of gt_host: */
 gt_buffer *gt_buffer_new(size_t size);

@@ -108,14 +108,15 @@ int gt_mailbox_post(gt_process *to, void *user) {
 
 /* A parcel with that data; a buffer is taken over only by the caller's success. */
 static gt_parcel *parcel_with(const gt_data *data) {
-    size_t room = gt_data_room(data);
     gt_parcel *parcel;
+    size_t room;
 
     if (data->buffer != NULL)
         return parcel_new(GENTCP_TCP, 0);
+    room = gt_data_room(data);
     parcel = room != 0 ? parcel_new(data->http != NULL ? GENTCP_HTTP_LINE : GENTCP_TCP, room) : NULL;
     if (parcel != NULL)
-        parcel->message.data = gt_data_write(data, parcel->room, parcel);
+        gt_data_write(data, parcel->room, parcel, &parcel->message.data);
     return parcel;
 }
 

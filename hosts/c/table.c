@@ -4,21 +4,6 @@
 #include <string.h>
 
 #include "hosts/c/memory.h"
-#include "sys/error.h"
-
-static uint32_t generation_of(uint64_t word) {
-    return (uint32_t)(word >> 32);
-}
-
-static uint32_t references_of(uint64_t word) {
-    return (uint32_t)word;
-}
-
-static gt_slot *slot_at(gt_table *table, uint32_t index) {
-    char *chunk = atomic_load_explicit(&table->chunks[index / GT_TABLE_CHUNK], memory_order_acquire);
-
-    return (gt_slot *)(void *)(chunk + (size_t)(index % GT_TABLE_CHUNK) * table->item_size);
-}
 
 /* A slot that was never used. Called with the table locked. */
 static gt_slot *fresh_slot(gt_table *table) {
@@ -35,7 +20,7 @@ static gt_slot *fresh_slot(gt_table *table) {
         memset(memory, 0, table->item_size * GT_TABLE_CHUNK);
         atomic_store_explicit(&table->chunks[chunk], memory, memory_order_release);
     }
-    slot = slot_at(table, index);
+    slot = gt_slot_at(table, index);
     slot->index = index;
     atomic_store_explicit(&table->used, index + 1, memory_order_release);
     return slot;
@@ -47,7 +32,7 @@ void *gt_table_new(gt_table *table) {
 
     pthread_mutex_lock(&table->lock);
     if (table->first_free != GT_NO_SLOT) {
-        slot = slot_at(table, table->first_free);
+        slot = gt_slot_at(table, table->first_free);
         table->first_free = slot->next_free;
     } else {
         slot = fresh_slot(table);
@@ -56,7 +41,7 @@ void *gt_table_new(gt_table *table) {
     if (slot == NULL)
         return NULL;
     memset(slot + 1, 0, table->item_size - sizeof *slot);
-    generation = generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed));
+    generation = gt_generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed));
     generation = generation < UINT32_MAX ? generation + 1 : 1; /* not 0: {0} must stay a handle that never was */
     atomic_store_explicit(&slot->word, (uint64_t)generation << 32, memory_order_relaxed);
     return slot;
@@ -66,27 +51,6 @@ void gt_slot_enter(gt_slot *slot) {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 
     atomic_store_explicit(&slot->word, word | 1, memory_order_release);
-}
-
-int gt_table_get(gt_table *table, uint64_t id, gt_slot **out) {
-    uint32_t index = (uint32_t)id;
-    uint32_t generation = generation_of(id);
-    gt_slot *slot;
-    uint64_t word;
-
-    if (generation == 0 || index >= atomic_load_explicit(&table->used, memory_order_acquire))
-        return GT_BADARG;
-    slot = slot_at(table, index);
-    word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    do {
-        if (generation > generation_of(word))
-            return GT_BADARG;
-        if (generation != generation_of(word) || references_of(word) == 0)
-            return GT_CLOSED;
-    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word + 1, memory_order_acquire,
-                                                    memory_order_relaxed));
-    *out = slot;
-    return 0;
 }
 
 void gt_table_free(gt_table *table, gt_slot *slot) {

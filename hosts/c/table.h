@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sys/error.h"
+
 /* The first field of every object in a table. */
 typedef struct gt_slot {
     _Atomic uint64_t word; /* generation << 32 | references */
@@ -42,10 +44,44 @@ typedef struct gt_table {
 void *gt_table_new(gt_table *table);
 /* The object is complete: its maker has a reference to it, and handles reach it. */
 void gt_slot_enter(gt_slot *slot);
-/* Takes a reference to a handle's object. 0; GT_CLOSED: it is no more; GT_BADARG: it never was. */
-int gt_table_get(gt_table *table, uint64_t id, gt_slot **out);
 /* Frees the slot of an object that is dying, or was never complete. */
 void gt_table_free(gt_table *table, gt_slot *slot);
+
+static inline uint32_t gt_generation_of(uint64_t word) {
+    return (uint32_t)(word >> 32);
+}
+
+static inline uint32_t gt_references_of(uint64_t word) {
+    return (uint32_t)word;
+}
+
+static inline gt_slot *gt_slot_at(gt_table *table, uint32_t index) {
+    char *chunk = atomic_load_explicit(&table->chunks[index / GT_TABLE_CHUNK], memory_order_acquire);
+
+    return (gt_slot *)(void *)(chunk + (size_t)(index % GT_TABLE_CHUNK) * table->item_size);
+}
+
+/* Takes a reference to a handle's object. 0; GT_CLOSED: it is no more; GT_BADARG: it never was. */
+static inline int gt_table_get(gt_table *table, uint64_t id, gt_slot **out) {
+    uint32_t index = (uint32_t)id;
+    uint32_t generation = gt_generation_of(id);
+    gt_slot *slot;
+    uint64_t word;
+
+    if (generation == 0 || index >= atomic_load_explicit(&table->used, memory_order_acquire))
+        return GT_BADARG;
+    slot = gt_slot_at(table, index);
+    word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    do {
+        if (generation > gt_generation_of(word))
+            return GT_BADARG;
+        if (generation != gt_generation_of(word) || gt_references_of(word) == 0)
+            return GT_CLOSED;
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word + 1, memory_order_acquire,
+                                                    memory_order_relaxed));
+    *out = slot;
+    return 0;
+}
 
 /* Another reference, by whoever has one. */
 static inline void gt_slot_keep(gt_slot *slot) {
@@ -54,12 +90,14 @@ static inline void gt_slot_keep(gt_slot *slot) {
 
 /* Drops a reference. True: it was the last; the caller finishes the object and calls gt_table_free. */
 static inline bool gt_slot_drop(gt_slot *slot) {
-    return (uint32_t)atomic_fetch_sub_explicit(&slot->word, 1, memory_order_acq_rel) == 1;
+    return gt_references_of(atomic_fetch_sub_explicit(&slot->word, 1, memory_order_acq_rel)) == 1;
 }
 
 /* The handle of an object that the caller has a reference to. */
 static inline uint64_t gt_slot_id(gt_slot *slot) {
-    return atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32 | slot->index;
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+
+    return (uint64_t)gt_generation_of(word) << 32 | slot->index;
 }
 
 #endif

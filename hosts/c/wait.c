@@ -31,14 +31,9 @@ int64_t gt_time_left(int64_t deadline) {
     return left > 0 ? left : 0;
 }
 
-void gt_call_done(gt_call *call, int status) {
+void gt_call_wake(gt_call *call) {
     gt_process *waiter = call->waiter;
 
-    call->status = status;
-    if (waiter == gt_process_current()) { /* its thread is here, and not asleep */
-        call->done = true;
-        return;
-    }
     gt_lock_take(&waiter->lock);
     call->done = true;
     gt_process_notify(waiter);

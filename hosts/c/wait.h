@@ -30,7 +30,16 @@ int64_t gt_time_left(int64_t deadline);
 /* Ends a call that the engine has answered with `answer` (0, GT_PENDING, or an error): waits for it if it is pending.
  * Returns its status, or GT_TIMEOUT: the deadline has passed and it was cancelled. */
 int gt_await(gt_csocket *socket, gt_call *call, int answer, int64_t deadline);
+/* The call is another thread's: that is woken, to see that it is completed. */
+void gt_call_wake(gt_call *call);
+
 /* The call is completed: wakes its thread. The call must not be touched afterwards. */
-void gt_call_done(gt_call *call, int status);
+static inline void gt_call_done(gt_call *call, int status) {
+    call->status = status;
+    if (call->waiter == gt_process_current()) /* not asleep */
+        call->done = true;
+    else
+        gt_call_wake(call);
+}
 
 #endif
