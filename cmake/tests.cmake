@@ -38,7 +38,7 @@ set(tests_of_faults faults_test faults_told_test)
 set(tests_of_races cancel_race_test)
 set(tests_of_pollers poller_life_test poller_test poller_threads_test)
 set(tests_of_tool histogram_test)
-set(tests_without_poller packet_test sys_test)
+set(tests_without_poller c_host_block_test packet_test sys_test)
 set(tests_on_simulation engine_time_test) # see fuzz.cmake
 set(tests_of_smallest left_out_test) # see smallest.cmake
 

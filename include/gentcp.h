@@ -142,7 +142,10 @@ enum gentcp_poller {
 /* What can be chosen for the whole program. A member that is 0 or NULL stands for the default. */
 typedef struct gentcp_config {
     /* Where all memory comes from: all three, or none for malloc, realloc and free. They work as those do, must be safe
-     * to call from several threads, and must not call gentcp. */
+     * to call from several threads, and must not call gentcp. Without them, part of what is released is kept for what
+     * is received next: up to 128 KiB by each process, until it ends, and four buffers of 66 KiB by the program; not so
+     * in a program with the address sanitizer, which so sees what is used after its release (for other tools, give
+     * malloc, realloc and free themselves). */
     void *(*allocate)(size_t size);
     void *(*resize)(void *memory, size_t size);
     void (*release)(void *memory);

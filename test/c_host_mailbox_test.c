@@ -77,6 +77,28 @@ static void selective_receive_leaves_the_rest_in_order(void **state) {
     assert_ptr_equal(message.user, &b);
 }
 
+static int activate_once(call *c) {
+    return gentcp_setopts(c->socket, gentcp_options(GENTCP_ACTIVE(GENTCP_ONCE)));
+}
+
+static void what_another_thread_has_received_for_its_owner_comes_first(void **state) {
+    call other = {.make = activate_once};
+    struct pollfd readable = {.events = POLLIN};
+    int peer = connect_plain(PASSIVE(GENTCP_PACKET(1)), &other.socket);
+
+    (void)state;
+    plain_send(peer, "\003one\003two\005three", 14);
+    readable.fd = gentcp_socket_fd(other.socket);
+    assert_int_equal(poll(&readable, 1, SOON), 1);
+    start(&other);
+    assert_ok(finish(&other));
+    assert_ok(gentcp_setopts(other.socket, gentcp_options(GENTCP_ACTIVE(true))));
+    assert_tcp(other.socket, "one");
+    assert_tcp(other.socket, "two");
+    assert_tcp(other.socket, "three");
+    close(peer);
+}
+
 static _Atomic uint64_t waited_for; /* the socket of connect_and_receive_from, once that waits */
 
 static int connect_and_receive_from(call *c) {
@@ -197,6 +219,18 @@ static int loop_until_told(call *c) {
     return status != 0 ? status : gentcp_receive(&message, 0) != 0 || message.user != c;
 }
 
+static void a_loop_that_begins_is_told_of_what_is_there_already(void **state) {
+    gentcp_socket socket;
+    int peer = connect_plain(gentcp_options(GENTCP_PACKET(1)), &socket);
+
+    (void)state;
+    plain_send(peer, "\003one\003two", 8);
+    assert_tcp(socket, "one");
+    assert_true(loop_ready(0));
+    assert_tcp(socket, "two");
+    close(peer);
+}
+
 static void posting_wakes_the_callers_own_loop(void **state) {
     call looper = {.make = loop_until_told};
 
@@ -302,9 +336,11 @@ int main(void) {
         TEST(posted_messages_come_in_order),
         TEST(posting_wakes_a_process_that_sleeps),
         TEST(selective_receive_leaves_the_rest_in_order),
+        TEST(what_another_thread_has_received_for_its_owner_comes_first),
         TEST(receive_from_ends_when_another_thread_closes_the_socket),
         TEST(a_full_mailbox_does_not_keep_sockets_from_being_served),
         TEST(the_callers_own_loop_is_told_of_every_message),
+        TEST(a_loop_that_begins_is_told_of_what_is_there_already),
         TEST(posting_wakes_the_callers_own_loop),
         TEST(the_callers_own_loop_is_told_of_what_came_during_another_call),
         TEST(the_callers_own_loop_wakes_once_for_a_message),

@@ -12,7 +12,8 @@
 static struct {
     pthread_mutex_t lock;
     enum { UNTOUCHED, CONFIGURED, IN_USE } state;
-    gentcp_config config; /* not changed once IN_USE, and so read without the lock */
+    gentcp_config config; /* this and the next: not changed once IN_USE, and so read without the lock */
+    bool own_functions;
     const gt_backend *backend;
 } global = {.lock = PTHREAD_MUTEX_INITIALIZER, .config = {.allocate = malloc, .resize = realloc, .release = free}};
 
@@ -33,7 +34,7 @@ void gt_release(void *memory) {
 extern void __asan_init(void) __attribute__((weak)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 bool gt_memory_is_kept(void) {
-    return global.config.allocate == malloc && __asan_init == NULL;
+    return !global.own_functions && __asan_init == NULL;
 }
 
 int gentcp_configure(const gentcp_config *config) {
@@ -56,6 +57,7 @@ int gentcp_configure(const gentcp_config *config) {
             global.config.allocate = config->allocate;
             global.config.resize = config->resize;
             global.config.release = config->release;
+            global.own_functions = true;
         }
         error = 0;
     }
