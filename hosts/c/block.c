@@ -101,11 +101,9 @@ void gt_block_free(void *memory) {
         return;
     block = block_of(memory);
     size = block->kind * GT_BLOCK_STEP;
-    if (self == NULL || block->kind == NOT_KEPT) {
-        gt_release(block);
-    } else if (block->kind == LARGE) {
+    if (self != NULL && block->kind == LARGE) {
         free_large(block);
-    } else if (self->blocks.size + size <= GT_BLOCKS_SMALL) {
+    } else if (self != NULL && block->kind != NOT_KEPT && self->blocks.size + size <= GT_BLOCKS_SMALL) {
         block->next = self->blocks.small[block->kind - 1];
         self->blocks.small[block->kind - 1] = block;
         self->blocks.size += size;
