@@ -200,6 +200,45 @@ void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary) {
     (void)enif_make_copy(b->kept, binary);
 }
 
+/* ---- garbage ---- */
+
+/* A process keeps what it has received and dropped until it collects: of 64 KiB that is after five or six. With many
+ * sockets that receive so much, each read then goes to memory that has left the processor's caches, and costs twice as
+ * much. A process that collects before the next one reads leaves it the memory that is in the cache.
+ *
+ * The emulator collects when binaries fill a process's virtual binary heap, which it makes larger for one that goes on
+ * using what it has. So such a process gets one that nothing refers to, as large as the smallest such heap. Nobody
+ * looks at its bytes: it takes address space, and no memory. */
+enum {
+    VIRTUAL_HEAP = 46422 * 8, /* bytes: min_bin_vheap_size, by default */
+    /* From so many bytes on, read by others since the socket's last read, it is worth it. With fewer, the caches hold
+     * all that the processes keep. */
+    READ_BY_OTHERS = 512 * 1024,
+};
+
+static const uint8_t nothing[VIRTUAL_HEAP + 8];
+
+bool otp_note_read(otp_socket *s, const gt_data *data) {
+    static atomic_uint total; /* bytes; it wraps round */
+    uint32_t before = atomic_fetch_add_explicit(&total, (unsigned)data->size, memory_order_relaxed);
+    bool litters = before - s->read_at >= READ_BY_OTHERS;
+
+    s->read_at = before + (uint32_t)data->size;
+    __atomic_store_n(&s->litters, litters, __ATOMIC_RELAXED);
+    return litters;
+}
+
+void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *s) {
+    (void)enif_make_resource_binary(env, s, nothing, sizeof nothing);
+}
+
+void otp_collect_before_waiting(ErlNifEnv *env, otp_socket *s) {
+    if (!__atomic_load_n(&s->litters, __ATOMIC_RELAXED))
+        return;
+    __atomic_store_n(&s->litters, false, __ATOMIC_RELAXED);
+    (void)enif_make_resource_binary(env, s, nothing, sizeof nothing);
+}
+
 /* ---- segments ---- */
 
 /* What was inspected with no environment holds references to its binaries. Its segments belong to one socket, whose

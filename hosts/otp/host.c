@@ -124,7 +124,7 @@ static void send_all(otp_socket *s, const ErlNifPid *to, ErlNifEnv *env, ERL_NIF
     ERL_NIF_TERM message;
 
     while (enif_get_list_cell(env, messages, &message, &messages))
-        (void)otp_send_ordered(s, to, message);
+        (void)otp_send_ordered(s, to, NULL, message);
 }
 
 /* The owner, its monitor and its messages change together, so that a death before or after finds nothing half done. */
@@ -300,6 +300,8 @@ static ERL_NIF_TERM received(ErlNifEnv *env, otp_socket *s, const gt_data *data,
     if (data->http != NULL)
         return enif_make_tuple2(env, otp_atom.ok, http_term(env, s, data->http));
     *binary = otp_data_binary(env, data);
+    if (data->buffer != NULL)
+        (void)otp_note_read(s, data);
     if (s->shape.mode == GT_MODE_LIST)
         return enif_make_tuple2(env, otp_atom.list, *binary);
     return enif_make_tuple2(env, s->shape.header == 0 ? otp_atom.ok : enif_make_uint(env, s->shape.header), *binary);
@@ -371,6 +373,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
     bool as_http = m->kind == GT_TCP && m->data.http != NULL && s->shape.deliver == GT_DELIVER_TERM;
     bool as_list = m->kind == GT_TCP && !as_http && s->shape.mode == GT_MODE_LIST;
     bool as_binary = m->kind == GT_TCP && !as_http && s->shape.mode == GT_MODE_BINARY;
+    bool collects = as_binary && m->data.buffer != NULL && otp_note_read(s, &m->data);
     ERL_NIF_TERM data = otp_atom.ok;
     ERL_NIF_TERM binary = data;
     bool taken;
@@ -381,7 +384,9 @@ static int deliver(gt_socket *socket, const gt_message *m) {
         data = enif_make_string_len(env, (const char *)m->data.bytes, m->data.size, ERL_NIF_LATIN1);
     else if (as_binary)
         data = with_header(env, binary = otp_data_binary(env, &m->data), &m->data, s->shape.header);
-    taken = otp_send_ordered(s, &s->owner, message_term(env, s, m, data));
+    if (collects)
+        otp_collect_after_receiving(env, s);
+    taken = otp_send_ordered(s, &s->owner, collects ? env : NULL, message_term(env, s, m, data));
     if (as_binary && taken)
         otp_data_taken(&m->data);
     else if (as_binary)

@@ -61,6 +61,8 @@ static ERL_NIF_TERM call(ErlNifEnv *env, arguments argv, ERL_NIF_TERM ref, uint8
     otp_call_begin(env, op);
     status = start(&s->socket, &op->op);
     answer = otp_call_answer(env, op, status);
+    if (status == GT_PENDING && kind == GT_OP_RECV)
+        otp_collect_before_waiting(env, s);
     return status == GT_PENDING && kind != GT_OP_CLOSE ? waiting(env, s, GT_OPT_TIMEOUT) : answer;
 }
 
@@ -119,7 +121,7 @@ static ERL_NIF_TERM send_parts(ErlNifEnv *env, otp_socket *s, const struct iovec
     if (argc == 3)
         return send_waiting(env, s, parts, count, source, argv[2]);
     status = gt_send(&s->socket, parts, count, source, NULL);
-    return status == -EAGAIN ? otp_atom.wait : ok_or_error(env, status);
+    return status == -EAGAIN ? enif_make_tuple2(env, otp_atom.wait, argv[1]) : ok_or_error(env, status);
 }
 
 static ERL_NIF_TERM nif_send(ErlNifEnv *env, int argc, arguments argv) {
@@ -393,7 +395,7 @@ static ERL_NIF_TERM nif_driver(ErlNifEnv *env, int argc, arguments argv) {
 
 /* What gentcp_nif.erl and this file expect of each other: another number whenever a function takes or returns something
  * else, so that neither runs with an older other. */
-enum { INTERFACE = 6 };
+enum { INTERFACE = 7 };
 
 /* Its address tells this library from a copy of it in another place. */
 static char instance;

@@ -68,6 +68,8 @@ struct otp_socket {
     otp_shape shape;
     uint8_t sender;               /* otp_sender */
     bool monitored;               /* monitor watches owner */
+    bool litters;                 /* data.c's, as is the next: its receiver should collect. Atomic */
+    uint32_t read_at;             /* how much had been received when it last was, by all sockets */
     struct otp_monitor *monitors; /* guarded by monitor.c's lock */
     otp_socket *next;             /* otp_poller's list; guarded by its lock */
     otp_socket **previous;        /* what points here; NULL: not on the list */
@@ -168,11 +170,19 @@ void otp_data_taken(const gt_data *data);
 /* It has not: the engine keeps the buffer, at the same address. */
 void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary);
 
+/* Large data, in a buffer, is handed out. True: its receiver should collect its garbage early. */
+bool otp_note_read(otp_socket *socket, const gt_data *data);
+/* If that was so since the last time: makes the process collect that is about to wait for more. env is its own. */
+void otp_collect_before_waiting(ErlNifEnv *env, otp_socket *socket);
+/* Makes the receiver of a message collect when it has received it and calls something. env: to be sent as msg_env. */
+void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *socket);
+
 /* ---- outbox.c: messages to owners ---- */
 
 /* Sends a message whose place among the others of its socket matters: at once, or by the runner, which is told. With
- * the socket's lock held. False: the receiver is dead. */
-bool otp_send_ordered(otp_socket *socket, const ErlNifPid *to, ERL_NIF_TERM message);
+ * the socket's lock held. msg_env: the message's environment, to send all that is in it; or NULL. False: the receiver
+ * is dead. */
+bool otp_send_ordered(otp_socket *socket, const ErlNifPid *to, ErlNifEnv *msg_env, ERL_NIF_TERM message);
 /* Does a message wait for the runner? */
 bool otp_outbox_waits(void);
 /* Sends what waits. */

@@ -81,15 +81,15 @@ void otp_outbox_flush(void) {
     gt_lock_drop(&lock);
 }
 
-bool otp_send_ordered(otp_socket *s, const ErlNifPid *to, ERL_NIF_TERM message) {
+bool otp_send_ordered(otp_socket *s, const ErlNifPid *to, ErlNifEnv *msg_env, ERL_NIF_TERM message) {
     ErlNifEnv *env = otp_this_thread()->run_env;
 
     if (s->sender == OTP_UNDECIDED)
         s->sender = s->socket.settings.active == GT_ACTIVE_TRUE ? OTP_RUNNER : OTP_NOBODY;
     if (s->sender == OTP_NOBODY)
-        return enif_send(NULL, to, NULL, message) != 0;
+        return enif_send(NULL, to, msg_env, message) != 0;
     if (env == NULL)
         return post(to, message);
     otp_outbox_flush();
-    return enif_send(env, to, NULL, message) != 0;
+    return enif_send(env, to, msg_env, message) != 0;
 }

@@ -10,12 +10,16 @@
 -export([
     dead_owners_leave_nothing/1,
     a_flood_delays_nobody/1,
+    who_waits_for_more_of_many_large_reads_keeps_none/1,
+    who_answers_many_large_messages_keeps_none/1,
+    who_reads_much_alone_collects_no_earlier/1,
     order_holds_on_many_schedulers/1
 ]).
 
 -define(WAIT, 5000).
 -define(LOCAL, {127, 0, 0, 1}).
 -define(SOCKETS, 10000).
+-define(LARGE, 65536).
 -define(SLACK, 2000000). % bytes that the emulator's own tables and caches may differ by
 
 suite() ->
@@ -70,6 +74,82 @@ descriptors_allowed() ->
 descriptors() ->
     {ok, Names} = file:list_dir("/proc/self/fd"),
     length(Names).
+
+%% Twenty connections take turns, so that each receives when the others have received more than caches hold. What their
+%% processes still have then are small pieces of the last message at most.
+who_waits_for_more_of_many_large_reads_keeps_none(_) ->
+    kept_of_large_messages(false).
+
+who_answers_many_large_messages_keeps_none(_) ->
+    kept_of_large_messages(true).
+
+kept_of_large_messages(Active) ->
+    Connections = [echo(Active) || _ <- lists:seq(1, 20)],
+    [exchange_large(P) || _ <- lists:seq(1, 8), {_, P} <- Connections],
+    [until(fun() -> kept(Pid) < ?LARGE div 2 end) || {Pid, _} <- Connections],
+    [ok = gen_tcp:close(P) || {_, P} <- Connections].
+
+kept(Pid) ->
+    {binary, Kept} = process_info(Pid, binary),
+    lists:sum([Size || {_, Size, _} <- Kept]).
+
+who_reads_much_alone_collects_no_earlier(_) ->
+    {Pid, P} = echo(false),
+    [exchange_large(P) || _ <- lists:seq(1, 8)], % until its reads are large
+    1 = erlang:trace(Pid, true, [garbage_collection]),
+    [exchange_large(P) || _ <- lists:seq(1, 60)],
+    1 = erlang:trace(Pid, false, [garbage_collection]),
+    Ref = erlang:trace_delivered(Pid),
+    receive {trace_delivered, Pid, Ref} -> ok end,
+    Collections = collections(Pid, 0),
+    ct:pal("~b collections", [Collections]),
+    ?assert(Collections < 40),
+    ok = gen_tcp:close(P).
+
+collections(Pid, Count) ->
+    receive
+        {trace, Pid, gc_minor_start, _} -> collections(Pid, Count + 1);
+        {trace, Pid, _, _} -> collections(Pid, Count)
+    after 0 -> Count
+    end.
+
+%% A process that echoes, and its peer.
+echo(Active) ->
+    {ok, L} = gentcp:listen(0, [{ip, ?LOCAL}, binary, {active, false}]),
+    {ok, Port} = gentcp:port(L),
+    Pid = spawn_link(fun() ->
+        {ok, S} = gentcp:accept(L, ?WAIT),
+        ok = gentcp:setopts(S, [{active, Active}]),
+        case Active of
+            false -> echo_received(S);
+            true -> echo_told(S)
+        end
+    end),
+    {ok, P} = gen_tcp:connect(?LOCAL, Port, [binary, {active, false}], ?WAIT),
+    {Pid, P}.
+
+echo_received(S) ->
+    case gentcp:recv(S, 0) of
+        {ok, Data} ->
+            ok = gentcp:send(S, Data),
+            echo_received(S);
+        {error, closed} ->
+            gentcp:close(S)
+    end.
+
+echo_told(S) ->
+    receive
+        {tcp, S, Data} ->
+            ok = gentcp:send(S, Data),
+            echo_told(S);
+        {tcp_closed, S} ->
+            ok
+    end.
+
+exchange_large(P) ->
+    Bytes = <<0:?LARGE/unit:8>>,
+    ok = gen_tcp:send(P, Bytes),
+    {ok, Bytes} = gen_tcp:recv(P, ?LARGE, ?WAIT).
 
 %% GENTCP_FLOOD megabytes, 200 by default. On a machine that is busy with something else every tick is late: there it
 %% must not be later than under a flood through OTP's own sockets.

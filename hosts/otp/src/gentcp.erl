@@ -120,7 +120,7 @@ unrecv(?SOCKET(Handle), Data) ->
 send(?SOCKET(Handle), Data) when is_binary(Data) ->
     case gentcp_nif:send(Handle, Data) of
         ok -> ok;
-        wait -> send_waiting(Handle, Data);
+        {wait, Unsent} -> send_waiting(Handle, Unsent);
         Error -> failed(Error)
     end;
 send(?SOCKET(Handle), Data) ->
@@ -138,7 +138,7 @@ refused(_) -> {error, einval}.
 send_parts(Handle, Parts) when length(Parts) =< ?PARTS_MAX ->
     case gentcp_nif:sendv(Handle, Parts) of
         ok -> ok;
-        wait -> sendv_waiting(Handle, Parts);
+        {wait, Unsent} -> sendv_waiting(Handle, Unsent);
         Error -> failed(Error)
     end;
 send_parts(Handle, Parts) ->

@@ -22,7 +22,7 @@
 -type name() :: {ok, {inet:ip_address(), inet:port_number()} | {local, binary()}} | error().
 
 -define(NAME, "gentcp_nif").
--define(INTERFACE, 6).      % of these functions to the native ones: the same number stands in nif.c
+-define(INTERFACE, 7).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
@@ -85,8 +85,9 @@ recv(_Handle, _Length, _Ref) ->
 unrecv(_Handle, _Data) ->
     ?NOT_LOADED.
 
-%% wait: nothing was sent, because the send would have to wait; to do so takes a reference.
--spec send(handle(), binary()) -> ok | error() | wait.
+%% {wait, Data}: nothing was sent, because the send would have to wait; to do so takes a reference. It gives the data
+%% back, so that the caller needn't keep it, and it can be collected at the end of this call (data.c).
+-spec send(handle(), binary()) -> ok | error() | {wait, binary()}.
 send(_Handle, _Data) ->
     ?NOT_LOADED.
 
@@ -95,7 +96,7 @@ send(_Handle, _Data) ->
 send(_Handle, _Data, _Ref) ->
     ?NOT_LOADED.
 
--spec sendv(handle(), [binary()]) -> ok | error() | wait.
+-spec sendv(handle(), [binary()]) -> ok | error() | {wait, [binary()]}.
 sendv(_Handle, _Binaries) ->
     ?NOT_LOADED.
 
