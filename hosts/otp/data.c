@@ -216,7 +216,7 @@ enum {
     READ_BY_OTHERS = 512 * 1024,
 };
 
-static const uint8_t nothing[VIRTUAL_HEAP + 8];
+static uint8_t nothing[VIRTUAL_HEAP + 8];
 
 bool otp_note_read(otp_socket *s, const gt_data *data) {
     static atomic_uint total; /* bytes; it wraps round */
