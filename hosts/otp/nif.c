@@ -37,7 +37,7 @@ static ERL_NIF_TERM ok_or_posted(ErlNifEnv *env, int status) {
 
 /* The answer of a call that waits, for so long at most as that option says: it is told unless it is infinity. */
 static ERL_NIF_TERM waiting(ErlNifEnv *env, otp_socket *s, enum gt_option_name name) {
-    gt_option timeout = {.name = name};
+    gt_option timeout = {.name = (uint16_t)name};
 
     if (gt_get_option(&s->socket, &timeout) != 0 || timeout.number == GT_INFINITY)
         return otp_atom.wait; /* an error: it is closed meanwhile, and the answer is on its way */
