@@ -122,7 +122,7 @@ check-otp-asan:
 # The same programs that everything else is tested with.
 valgrind: build
 	@tools/deps valgrind
-	GENTCP_TEST_LAUNCHER='valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99' \
+	GENTCP_TEST_LAUNCHER='valgrind --quiet --suppressions=$(CURDIR)/test/valgrind.supp --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99' \
 	    GENTCP_TEST_SCALE=2 GENTCP_TEST_TIMEOUT=300 test/run build c
 
 # Lines of the C side that its own tests run; less than 95 % of the engine, or of all, is an error. The comparison with

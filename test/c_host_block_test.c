@@ -16,12 +16,11 @@ static gt_process *keeper(void) {
 
 static void what_was_released_comes_again(void **state) {
     static const size_t sizes[] = {1, 100, 200, 1024, 2000, GT_READ_BYTES + GT_READ_BYTES / 64};
-    void *memory;
 
     (void)state;
     (void)keeper();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        memory = gt_block_new(sizes[i]);
+        void *memory = gt_block_new(sizes[i]);
         assert_non_null(memory);
         assert_int_equal((uintptr_t)memory % (2 * sizeof(void *)), 0);
         memset(memory, 'x', sizes[i]);

@@ -55,11 +55,11 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len) {
 }
 
 ssize_t recv(int fd, void *buf, size_t n, int flags) {
-    return inject() ? -1 : __real_syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
+    return inject() ? -1 : __real_syscall(SYS_recvfrom, fd, buf, n, flags, (void *)NULL, (void *)NULL);
 }
 
 ssize_t send(int fd, const void *buf, size_t n, int flags) {
-    return inject() ? -1 : __real_syscall(SYS_sendto, fd, buf, n, flags, NULL, 0);
+    return inject() ? -1 : __real_syscall(SYS_sendto, fd, buf, n, flags, (void *)NULL, 0);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {

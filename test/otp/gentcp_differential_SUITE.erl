@@ -55,9 +55,10 @@ random_sequences(_) ->
         logger:set_primary_config(level, notice)
     end.
 
-%% What is seen once, and not again, was a matter of speed.
+%% What isn't seen three times in a row was a matter of speed: getstat after a send of {delay_send, true}, say, whose
+%% turn comes later on a busy machine.
 is_same(Steps) ->
-    differential:run(Steps) =:= same orelse differential:run(Steps) =:= same.
+    lists:any(fun(_) -> differential:run(Steps) =:= same end, [1, 2, 3]).
 
 first_that_differs(_, 0, _) ->
     none;
