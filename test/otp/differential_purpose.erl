@@ -24,6 +24,7 @@ left_out(Step0, Inet) ->
         fun close_while_others_wait/2,
         fun unrecv_while_a_recv_waits/2,
         fun counters_behind_a_queue/2,
+        fun queue_of_a_delayed_send/2,
         fun buffer_below_a_header/2,
         fun buffer_set_amid_data/2,
         fun line_delimiter_of_a_listener/2,
@@ -138,6 +139,11 @@ close_while_others_wait(_, _) -> false.
 counters_behind_a_queue({call, _, S, getstat, _}, Inet) ->
     length([P || P <- [p1, p2, p3], differential_world:call_of(P, Inet) =:= {send, S}]) > 1;
 counters_behind_a_queue(_, _) -> false.
+
+%% What delay_send has queued goes out in a turn of its own: when is a matter of speed.
+queue_of_a_delayed_send({call, _, S, getstat, [Names]}, Inet) ->
+    lists:member(send_pend, Names) andalso differential_world:options(S, [delay_send], Inet) =:= [{delay_send, true}];
+queue_of_a_delayed_send(_, _) -> false.
 
 %% inet's recv waits on; gentcp's gets it.
 unrecv_while_a_recv_waits({call, _, S, unrecv, _}, Inet) -> waits_in(recv, S, Inet);

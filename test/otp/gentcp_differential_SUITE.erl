@@ -55,8 +55,7 @@ random_sequences(_) ->
         logger:set_primary_config(level, notice)
     end.
 
-%% What isn't seen three times in a row was a matter of speed: getstat after a send of {delay_send, true}, say, whose
-%% turn comes later on a busy machine.
+%% What isn't seen three times in a row was a matter of speed.
 is_same(Steps) ->
     lists:any(fun(_) -> differential:run(Steps) =:= same end, [1, 2, 3]).
 
