@@ -17,7 +17,7 @@ enum {
     EVENTS_A_RUN = 256,
     RUN_PERCENT = 10, /* of a time slice, that a run takes */
     FEW = 2,          /* sockets: not worth to schedule a process for, if it is always so few */
-    RUNNERS = 100,
+    RUNNERS = 100,    /* so many runs are the runner's after one that had more to do, or after a message of its own */
 };
 
 struct otp_poller {

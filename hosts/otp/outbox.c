@@ -25,7 +25,7 @@ typedef struct letter {
 static gt_lock lock = GT_LOCK_INIT;
 static letter *first;
 static letter **last = &first;
-static atomic_bool waiting; /* first isn't NULL */
+static atomic_bool waiting; /* not all of them have been sent */
 
 static letter *new_letter(const ErlNifPid *to, ERL_NIF_TERM message) {
     letter *l = enif_alloc(sizeof *l);

@@ -55,9 +55,9 @@ random_sequences(_) ->
         logger:set_primary_config(level, notice)
     end.
 
-%% What isn't seen three times in a row was a matter of speed.
+%% What is seen once, and not again, was a matter of speed.
 is_same(Steps) ->
-    lists:any(fun(_) -> differential:run(Steps) =:= same end, [1, 2, 3]).
+    differential:run(Steps) =:= same orelse differential:run(Steps) =:= same.
 
 first_that_differs(_, 0, _) ->
     none;

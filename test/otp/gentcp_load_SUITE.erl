@@ -86,7 +86,11 @@ who_answers_many_large_messages_keeps_none(_) ->
 kept_of_large_messages(Active) ->
     Connections = [echo(Active) || _ <- lists:seq(1, 20)],
     [exchange_large(P) || _ <- lists:seq(1, 8), {_, P} <- Connections],
-    [until(fun() -> kept(Pid) < ?LARGE div 2 end) || {Pid, _} <- Connections],
+    %% A message that came in two reads may be kept in part until the next one.
+    until(fun() ->
+        [exchange_large(P) || {_, P} <- Connections],
+        lists:all(fun({Pid, _}) -> kept(Pid) < ?LARGE div 2 end, Connections)
+    end),
     [ok = gen_tcp:close(P) || {_, P} <- Connections].
 
 kept(Pid) ->
@@ -121,21 +125,12 @@ echo(Active) ->
         {ok, S} = gentcp:accept(L, ?WAIT),
         ok = gentcp:setopts(S, [{active, Active}]),
         case Active of
-            false -> echo_received(S);
+            false -> gentcp_sockets:echo(S);
             true -> echo_told(S)
         end
     end),
     {ok, P} = gen_tcp:connect(?LOCAL, Port, [binary, {active, false}], ?WAIT),
     {Pid, P}.
-
-echo_received(S) ->
-    case gentcp:recv(S, 0) of
-        {ok, Data} ->
-            ok = gentcp:send(S, Data),
-            echo_received(S);
-        {error, closed} ->
-            gentcp:close(S)
-    end.
 
 echo_told(S) ->
     receive
