@@ -39,7 +39,7 @@ help:
 	@echo 'make valgrind          the C tests under valgrind'
 	@echo 'make coverage          check-asan, and which lines of the C side it has run'
 	@echo 'make bench-quick       gentcp beside OTP, raw epoll and libuv: the headline, in two minutes'
-	@echo 'make bench             all that has a target, in half an hour: docs/bench'
+	@echo 'make bench             all that has a target, in 25 minutes: docs/bench'
 	@echo 'make bench-all         every case, for hours; CASE="part of a name" for some of them'
 	@echo 'make bench-ttest       OTP'"'"'s own time test of TCP, on inet, OTP'"'"'s socket backend and gentcp'
 	@echo 'make bench-memory      what an idle connection costs, with 10,000 of them'

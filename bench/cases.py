@@ -27,7 +27,7 @@ class Target:
         return self.measure in ("more", "p99")
 
     def ratio(self, ours, peer):
-        """Of one repetition's results."""
+        """Of one round's results."""
         key = {"rate": "per_second", "p99": "p99"}.get(self.measure, "cost")
         above, below = (peer[key], ours[key]) if self.measure == "cost" else (ours[key], peer[key])
         return above / below if below else 1.0
@@ -53,6 +53,11 @@ class Case:
     idle: int = 0  # connections beside those that work
     targets: tuple = ()
     calls: bool = False  # count system calls, too
+
+    @property
+    def limit(self):
+        """The server that does least beside what the kernel does: what another could reach at best. Or None."""
+        return next((name for name in ("c_busy", "c_epoll") if name in self.servers), None)
 
 
 def small_targets(mode, connections, cores):
@@ -161,11 +166,11 @@ def all_cases():
 
 
 def table_cases():
-    """Those with something to reach, and of their servers those that it is about."""
+    """Those with something to reach, and of their servers those that it is about, and the limit."""
     for case in all_cases():
         named = {name for target in case.targets for name in (target.ours, target.peer)}
         if named:
-            yield replace(case, servers=tuple(name for name in case.servers if name in named))
+            yield replace(case, servers=tuple(name for name in case.servers if name in named | {case.limit}))
 
 
 def headline_cases():

@@ -15,6 +15,17 @@ def median(runs, key):
     return statistics.median(run[key] for run in runs)
 
 
+def spread(values):
+    if not values:
+        return None
+    first, middle, third = statistics.quantiles(values, method="inclusive") if len(values) > 1 else values * 3
+    return {"median": middle, "first": first, "third": third, "low": min(values), "high": max(values)}
+
+
+def with_quartiles(its):
+    return f"{its['median']:.2f} ({its['first']:.2f} to {its['third']:.2f})"
+
+
 # ---- text ----
 
 def text_of(result):
@@ -27,10 +38,11 @@ def text_of(result):
             line += f"  p50 {median(runs, 'p50'):8.1f}  p99 {median(runs, 'p99'):8.1f} us"
         ratio = result["ratios"].get(name, {}).get("cost")
         if ratio:
-            line += f"  {ratio['median']:5.2f} times gentcp's ({ratio['low']:.2f} to {ratio['high']:.2f})"
+            line += f"  {with_quartiles(ratio)} times gentcp's"
         lines.append(line)
     lines += [f"  {name:<13} skipped: {why}" for name, why in result["skipped"].items()]
-    lines += [f"    {target['row']}: {reading(target)}: {target['verdict']}" for target in result["targets"]]
+    lines += [f"    {target['row']}: {reading(target)}: {target['verdict']}" +
+              (f"; raw C: {target['limit']['median']:.2f}" if target["limit"] else "") for target in result["targets"]]
     lines += [f"    {name}: {counts_text(calls)} a message"
               for name, calls in result["counts"].get("calls", {}).items() if calls]
     lines += [f"    {name}: {number:.0f} instructions a message"
@@ -39,10 +51,7 @@ def text_of(result):
 
 
 def reading(target):
-    ratio = target["ratio"]
-    if ratio is None:
-        return "-"
-    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+    return with_quartiles(target["ratio"]) if target["ratio"] else "-"
 
 
 def counts_text(calls):
@@ -61,15 +70,14 @@ def draw(results, work, out):
 
 
 def draw_group(group, members, machine, work, out):
-    """A bar for each case and server: the median cost, and all runs' spread."""
+    """A bar for each case and server: the median cost, and the quartiles."""
     servers = list(dict.fromkeys(name for case in members for name in case["runs"]))
     rows = []
     for case in members:
         cells = [f'"{case["name"]}"']
         for name in servers:
-            runs = case["runs"].get(name)
-            costs = [run["cost"] for run in runs] if runs else []
-            cells += [f"{statistics.median(costs):.4f} {min(costs):.4f} {max(costs):.4f}" if costs else "- - -"]
+            cost = spread([run["cost"] for run in case["runs"].get(name, [])])
+            cells += [f"{cost['median']:.4f} {cost['first']:.4f} {cost['third']:.4f}" if cost else "- - -"]
         rows.append(" ".join(cells))
     data = work / f"{group}.data"
     data.write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -89,7 +97,7 @@ set yrange [0:*]
 set ylabel '{unit}'
 set xtics rotate by -30 nomirror
 set grid ytics
-set title "{group}: median and spread\\n{machine["cpu"]}, OTP {machine["otp"]}, {machine["date"]}, {machine["commit"]}"
+set title "{group}: median and quartiles\\n{machine["cpu"]}, OTP {machine["otp"]}, {machine["date"]}, {machine["commit"]}"
 plot {plots}
 """
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
@@ -110,8 +118,8 @@ def page_of(results):
     machine = results["machine"]
     parts = [f"Measured on {machine['date']} at commit {machine['commit']}: {machine['cpu']}, {machine['cores']} cores, "
              f"Linux {machine['kernel']}, OTP {machine['otp']}; load average before it began {machine['load_average']}. "
-             f"Each figure is the median of {results['repeat']} interleaved repetitions of {results['seconds']:g} s, and in "
-             "brackets the least and the largest.\n", targets_table(results), *counts_tables(results),
+             f"Each figure is the median of all windows of {results['repeat']} repetitions with {results['seconds']:g} s of "
+             "each server, and in brackets the quartiles.\n", targets_table(results), *counts_tables(results),
              figures_table(results), pictures(results)]
     return "\n".join(part for part in parts if part)
 
@@ -134,14 +142,16 @@ def targets_table(results):
         for target in case["targets"]:
             judged.setdefault(target["row"], []).append((case["name"], target))
     rows = [[row, name, reading(target), bound(target, "floor"), bound(target, "stretch"),
-             VERDICTS.get(target["verdict"], target["verdict"])]
+             VERDICTS.get(target["verdict"], target["verdict"]),
+             f"{target['limit']['median']:.2f}" if target["limit"] else ""]
             for row, members in sorted(judged.items()) for name, target in members]
     verdicts = [target["verdict"] for members in judged.values() for _, target in members]
     with_floor = [target for members in judged.values() for _, target in members if target["floor"] is not None]
     summary = (f"Of {len(with_floor)} floors, {sum(target['verdict'] in ('floor', 'stretch') for target in with_floor)} are "
                f"reached; {verdicts.count('stretch')} of {len(verdicts)} readings reach their stretch, too.\n")
     return "## Targets\n\n" + summary + "\n" + table(
-        ["what", "case", "reached", "floor", "stretch", ""], rows)
+        ["what", "case", "reached", "floor", "stretch", "", "raw C"], rows) + (
+            "\nRaw C: the same comparison with raw epoll in our place; of linger, the C server that never sleeps.\n")
 
 
 def counts_tables(results):
@@ -164,8 +174,7 @@ def figures_table(results):
     rows = []
     for case in results["cases"]:
         for name, runs in case["runs"].items():
-            cost = sorted(run["cost"] for run in runs)
-            row = [case["name"], name, f"{statistics.median(cost):.2f} ({cost[0]:.2f} to {cost[-1]:.2f})"]
+            row = [case["name"], name, with_quartiles(spread([run["cost"] for run in runs]))]
             for key, form in (("per_second", "{:.0f}"), ("p50", "{:.0f}"), ("p99", "{:.0f}"), ("switches", "{:.2f}")):
                 row.append(form.format(median(runs, key)) if all(run.get(key) is not None for run in runs) else "")
             rows.append(row)

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers under test: processes that print their port and end with their standard input."""
 
+import contextlib
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+QUIET, QUIET_BY = 0.03, 5.0  # seconds
 
 
 class Server:
@@ -35,8 +39,30 @@ class Server:
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
+    def settle(self):
+        """Waits until it uses no CPU. Returns for how long it did."""
+        begin = last = time.monotonic()
+        used = self.cpu()
+        while time.monotonic() - last < QUIET and last - begin < QUIET_BY:
+            time.sleep(0.001)
+            before, used = used, self.cpu()
+            if used != before:
+                last = time.monotonic()
+        return last - begin
+
+    def stop(self):
+        """It uses no CPU until it is going. Others would sleep by themselves, but a few never do."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    @contextlib.contextmanager
+    def going(self):
+        self.process.send_signal(signal.SIGCONT)
+        yield
+        self.stop()
+
     def end(self):
         """Returns what it says at the end."""
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.close()
         said = self.process.stdout.read()
         try:
