@@ -26,13 +26,18 @@ class Server:
     def pid(self):
         return self.process.pid
 
+    def of_threads(self, file):
+        """The text of that file in /proc of each."""
+        return [Path(f"/proc/{self.pid}/task/{thread}/{file}").read_text(encoding="ascii")
+                for thread in os.listdir(f"/proc/{self.pid}/task")]
+
     def cpu(self):
         """Seconds, of all threads."""
-        nanoseconds = 0
-        for thread in os.listdir(f"/proc/{self.pid}/task"):
-            with open(f"/proc/{self.pid}/task/{thread}/schedstat", encoding="ascii") as file:
-                nanoseconds += int(file.read().split()[0])
-        return nanoseconds / 1e9
+        return sum(int(text.split()[0]) for text in self.of_threads("schedstat")) / 1e9
+
+    def waits(self):
+        """No thread runs, or would if there was a CPU for it."""
+        return not any(text.rpartition(") ")[2].startswith("R") for text in self.of_threads("stat"))
 
     def resident(self):
         """Bytes."""
@@ -40,13 +45,13 @@ class Server:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
     def settle(self):
-        """Waits until it uses no CPU. Returns for how long it did."""
+        """Waits until it does nothing more. Returns for how long it did."""
         begin = last = time.monotonic()
         used = self.cpu()
         while time.monotonic() - last < QUIET and last - begin < QUIET_BY:
             time.sleep(0.001)
             before, used = used, self.cpu()
-            if used != before:
+            if used != before or not self.waits():
                 last = time.monotonic()
         return last - begin
 
