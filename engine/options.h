@@ -111,7 +111,7 @@ typedef struct gt_settings {
     gt_framing framing;
     uint32_t buffer;      /* largest piece of raw data, and read-ahead */
     uint32_t high, low;   /* watermarks */
-    int32_t send_timeout; /* milliseconds or -1; applied by the host, which waits */
+    int32_t send_timeout; /* milliseconds or -1; applied by the host, which waits. Atomic, as is the next */
     int32_t timeout;      /* milliseconds or -1; applied by the host: of calls without a timeout of their own */
     uint32_t msgq_high, msgq_low;
     uint16_t linger; /* seconds, if linger_on */

@@ -123,7 +123,7 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
             settings->high = settings->low;
         break;
     case GT_OPT_SEND_TIMEOUT:
-        settings->send_timeout = (int32_t)option->number;
+        __atomic_store_n(&settings->send_timeout, (int32_t)option->number, __ATOMIC_RELAXED);
         break;
     case GT_OPT_SEND_TIMEOUT_CLOSE:
         settings->send_timeout_close = option->number != 0;
@@ -135,7 +135,7 @@ static int set_of_engine(gt_socket *s, const gt_option *option) {
         settings->show_econnreset = option->number != 0;
         break;
     case GT_OPT_TIMEOUT:
-        settings->timeout = (int32_t)option->number;
+        __atomic_store_n(&settings->timeout, (int32_t)option->number, __ATOMIC_RELAXED);
         break;
     case GT_OPT_INET_BACKEND:
         settings->backend = (uint8_t)option->number;

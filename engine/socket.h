@@ -148,6 +148,14 @@ void gt_abort(gt_socket *socket);
  * the last send was cancelled, the next one waits only if the queue is at high_watermark. */
 bool gt_cancel(gt_socket *socket, gt_op *op);
 
+/* Options timeout and send_timeout: milliseconds or GT_INFINITY, without the lock. */
+static inline int32_t gt_timeout(const gt_socket *socket) {
+    return __atomic_load_n(&socket->settings.timeout, __ATOMIC_RELAXED);
+}
+static inline int32_t gt_send_timeout(const gt_socket *socket) {
+    return __atomic_load_n(&socket->settings.send_timeout, __ATOMIC_RELAXED);
+}
+
 /* inet:setopts: all are checked (-EINVAL: nothing applied), then applied in order up to the first failure. */
 int gt_set_options(gt_socket *socket, const gt_option *options, int count);
 /* Reads one option: its name is set, the rest is filled in. -EINVAL: can't be read. */

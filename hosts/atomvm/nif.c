@@ -258,7 +258,6 @@ static term nif_unrecv(Context *ctx, int argc, term argv[]) {
 /* With a reference: the send may wait. */
 static term send_waiting(Context *ctx, avm_socket *s, const struct iovec *part, term *source, term ref) {
     avm_op *op = avm_op_new(ctx, GT_OP_SEND, ref);
-    gt_option timeout = {.name = GT_OPT_SEND_TIMEOUT, .number = GT_INFINITY};
     term answer;
     int status;
 
@@ -269,9 +268,7 @@ static term send_waiting(Context *ctx, avm_socket *s, const struct iovec *part, 
     answer = avm_call_answer(ctx, op, status);
     if (status != GT_PENDING)
         return answer;
-    if (gt_get_option(&s->socket, &timeout) != 0)
-        timeout.number = GT_INFINITY; /* closed meanwhile: the answer is on its way */
-    return enif_make_tuple2(env_of(ctx), otp_atom.wait, otp_timeout_term(env_of(ctx), timeout.number));
+    return enif_make_tuple2(env_of(ctx), otp_atom.wait, otp_timeout_term(env_of(ctx), gt_send_timeout(&s->socket)));
 }
 
 /* Data that can't be sent: what the socket says of itself comes first. */

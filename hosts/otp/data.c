@@ -18,7 +18,7 @@ static void drop_shelf(struct otp_shelf *shelf);
 /* ---- threads ---- */
 
 static pthread_key_t thread_end;
-static _Thread_local otp_thread this_thread;
+OTP_THREAD_LOCAL otp_thread otp_thread_state;
 
 static void end_thread(void *arg) {
     otp_thread *thread = arg;
@@ -27,8 +27,11 @@ static void end_thread(void *arg) {
         enif_free_env(thread->env);
     if (thread->scratch != NULL)
         enif_free(thread->scratch);
-    if (thread->spare != NULL)
-        enif_free(thread->spare);
+    while (thread->spares != NULL) {
+        otp_op *op = thread->spares;
+        thread->spares = (otp_op *)op->op.next;
+        enif_free(op);
+    }
     if (thread->shelf != NULL)
         drop_shelf(thread->shelf);
     *thread = (otp_thread){0};
@@ -42,14 +45,9 @@ bool otp_data_start(void) {
     return started;
 }
 
-otp_thread *otp_this_thread(void) {
-    otp_thread *thread = &this_thread;
-
-    if (thread->env == NULL) {
-        thread->env = enif_alloc_env();
-        (void)pthread_setspecific(thread_end, thread); /* if it fails, a dying thread leaks this */
-    }
-    return thread;
+void otp_thread_begin(void) {
+    otp_thread_state.env = enif_alloc_env();
+    (void)pthread_setspecific(thread_end, &otp_thread_state); /* if it fails, a dying thread leaks this */
 }
 
 uint8_t *otp_scratch(size_t *size) {

@@ -19,15 +19,20 @@ static bool same(const ErlNifPid *a, const ErlNifPid *b) {
 
 /* ---- ops ---- */
 
+enum { SPARES = 64 }; /* ops that a thread keeps: 6 KB */
+
 otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     otp_thread *thread = otp_this_thread();
-    otp_op *op = thread->spare;
+    otp_op *op = thread->spares;
 
-    if (op == NULL)
+    if (op != NULL) {
+        thread->spares = (otp_op *)op->op.next;
+        thread->spare_count--;
+    } else {
         op = enif_alloc(sizeof *op);
+    }
     if (op == NULL)
         return NULL;
-    thread->spare = NULL;
     *op = (otp_op){.op = {.kind = kind}, .fd = -1};
     if (!otp_ref_keep(&op->ref, ref)) {
         enif_free(op);
@@ -43,10 +48,13 @@ void otp_op_free(otp_op *op) {
     otp_ref_drop(&op->ref);
     if (op->fd >= 0)
         gt_sys_close(op->fd);
-    if (thread->spare == NULL)
-        thread->spare = op;
-    else
+    if (thread->spare_count < SPARES) {
+        op->op.next = (gt_op *)thread->spares;
+        thread->spares = op;
+        thread->spare_count++;
+    } else {
         enif_free(op);
+    }
 }
 
 void otp_call_begin(ErlNifEnv *env, const otp_op *op) {

@@ -35,13 +35,9 @@ static ERL_NIF_TERM ok_or_posted(ErlNifEnv *env, int status) {
     return status >= 0 && otp_outbox_waits() ? otp_atom.posted : ok_or_error(env, status);
 }
 
-/* The answer of a call that waits, for so long at most as that option says: it is told unless it is infinity. */
-static ERL_NIF_TERM waiting(ErlNifEnv *env, otp_socket *s, enum gt_option_name name) {
-    gt_option timeout = {.name = (uint16_t)name};
-
-    if (gt_get_option(&s->socket, &timeout) != 0 || timeout.number == GT_INFINITY)
-        return otp_atom.wait; /* an error: it is closed meanwhile, and the answer is on its way */
-    return enif_make_tuple2(env, otp_atom.wait, otp_timeout_term(env, timeout.number));
+/* The answer of a call that waits, for so long at most as an option says: it is told unless it is infinity. */
+static ERL_NIF_TERM waiting(ErlNifEnv *env, int32_t timeout) {
+    return timeout == GT_INFINITY ? otp_atom.wait : enif_make_tuple2(env, otp_atom.wait, enif_make_int(env, timeout));
 }
 
 /* A call on socket argv[0] that may have to wait for the message of a reference. length: recv's. */
@@ -63,7 +59,7 @@ static ERL_NIF_TERM call(ErlNifEnv *env, arguments argv, ERL_NIF_TERM ref, uint8
     answer = otp_call_answer(env, op, status);
     if (status == GT_PENDING && kind == GT_OP_RECV)
         otp_collect_before_waiting(env, s);
-    return status == GT_PENDING && kind != GT_OP_CLOSE ? waiting(env, s, GT_OPT_TIMEOUT) : answer;
+    return status == GT_PENDING && kind != GT_OP_CLOSE ? waiting(env, gt_timeout(&s->socket)) : answer;
 }
 
 /* ---- waiting for connections ---- */
@@ -111,7 +107,7 @@ static ERL_NIF_TERM send_waiting(ErlNifEnv *env, otp_socket *s, const struct iov
     otp_call_begin(env, op);
     status = gt_send(&s->socket, parts, count, source, &op->op);
     result = otp_call_answer(env, op, status);
-    return status == GT_PENDING ? waiting(env, s, GT_OPT_SEND_TIMEOUT) : result;
+    return status == GT_PENDING ? waiting(env, gt_send_timeout(&s->socket)) : result;
 }
 
 static ERL_NIF_TERM send_parts(ErlNifEnv *env, otp_socket *s, const struct iovec *parts, int count, otp_source *source,

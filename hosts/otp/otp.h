@@ -129,18 +129,35 @@ ERL_NIF_TERM otp_nif_fdopen(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
 /* ---- data.c: buffers, what is sent, and what belongs to a thread ---- */
 
 typedef struct otp_thread {
-    ErlNifEnv *env;     /* for messages; empty between uses */
+    ErlNifEnv *env;     /* for messages; empty between uses. NULL: it has no memory yet */
     ErlNifEnv *run_env; /* the runner's, while it runs the poller; else NULL */
     uint8_t *scratch;
-    otp_op *spare;
+    otp_op *spares; /* some ops to use again */
+    int spare_count;
     struct otp_shelf *shelf;
     const otp_op *call_op; /* otp_call_begin; NULL: no call */
     ErlNifEnv *call_env;
     ERL_NIF_TERM call_result;
 } otp_thread;
 
+/* Where the C library has room for it, at a fixed place beside the thread: most calls need it several times. */
+#ifdef __GLIBC__
+#define OTP_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define OTP_THREAD_LOCAL _Thread_local
+#endif
+extern OTP_THREAD_LOCAL otp_thread otp_thread_state;
+
+/* What a thread needs at its first use. */
+void otp_thread_begin(void);
+
 /* This thread's. Never NULL. */
-otp_thread *otp_this_thread(void);
+static inline otp_thread *otp_this_thread(void) {
+    if (otp_thread_state.env == NULL)
+        otp_thread_begin();
+    return &otp_thread_state;
+}
+
 /* Before anything else of data.c; again is harmless. False: no memory. */
 bool otp_data_start(void);
 
