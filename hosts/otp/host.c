@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's view of Erlang: results and messages become terms and are sent, owners are monitored.
  *
- * Messages are built in the thread's own environment and copied from there at their exact size. Who sends those to
- * owners is decided in outbox.c. */
+ * Messages are built in the runner's heap, or in the thread's own environment, and copied from there at their exact
+ * size. Who sends those to owners is decided in outbox.c. */
 #include <string.h>
 
 #include "hosts/otp/otp.h"
+
+enum {
+    SPARES = 64,        /* ops that a thread keeps: 6 KB */
+    RUNNER_DATA = 2048, /* bytes of a message that is built in the runner's heap; a list takes sixteen times as much */
+};
 
 ErlNifResourceType *otp_socket_type;
 
@@ -18,8 +23,6 @@ static bool same(const ErlNifPid *a, const ErlNifPid *b) {
 }
 
 /* ---- ops ---- */
-
-enum { SPARES = 64 }; /* ops that a thread keeps: 6 KB */
 
 otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     otp_thread *thread = otp_this_thread();
@@ -315,11 +318,25 @@ static ERL_NIF_TERM received(ErlNifEnv *env, otp_socket *s, const gt_data *data,
     return enif_make_tuple2(env, s->shape.header == 0 ? otp_atom.ok : enif_make_uint(env, s->shape.header), *binary);
 }
 
+/* Where a message with so much data is built. In the heap of the runner, while it runs the poller: there it costs no
+ * allocation, and its garbage collection, which finds next to nothing alive, frees hundreds at once. Large data would
+ * stay in memory until then, so it goes through the thread's environment, which build_end clears at once. */
+static ErlNifEnv *build_begin(size_t size) {
+    otp_thread *thread = otp_this_thread();
+
+    return thread->run_env != NULL && size <= RUNNER_DATA ? thread->run_env : thread->env;
+}
+
+static void build_end(ErlNifEnv *env) {
+    if (env == otp_this_thread()->env)
+        enif_clear_env(env);
+}
+
 static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     otp_thread *thread = otp_this_thread();
     otp_op *op = (otp_op *)base;
     bool direct = thread->call_op == op;
-    ErlNifEnv *env = direct ? thread->call_env : thread->env;
+    ErlNifEnv *env = direct ? thread->call_env : build_begin(result->data.size);
     bool has_data = base->kind == GT_OP_RECV && result->status == 0;
     bool has_connection = base->kind == GT_OP_ACCEPT && result->status == 0;
     int status = result->status;
@@ -350,8 +367,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
         otp_data_taken(&result->data);
     else if (has_data)
         otp_data_kept(&result->data, binary);
-    if (!direct)
-        enif_clear_env(env);
+    build_end(env);
     if (!op->pinned)
         otp_op_free(op);
     return taken;
@@ -376,7 +392,7 @@ static ERL_NIF_TERM message_term(ErlNifEnv *env, otp_socket *s, const gt_message
 
 static int deliver(gt_socket *socket, const gt_message *m) {
     otp_socket *s = of(socket);
-    ErlNifEnv *env = otp_this_thread()->env;
+    ErlNifEnv *env = build_begin(m->data.size);
     /* {deliver, port}: as inet does, the line itself */
     bool as_http = m->kind == GT_TCP && m->data.http != NULL && s->shape.deliver == GT_DELIVER_TERM;
     bool as_list = m->kind == GT_TCP && !as_http && s->shape.mode == GT_MODE_LIST;
@@ -401,7 +417,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
         otp_data_kept(&m->data, binary);
     else if (as_list && taken && m->data.buffer != NULL)
         otp_buffer_free(m->data.buffer);
-    enif_clear_env(env);
+    build_end(env);
     return taken ? 0 : GT_CLOSED;
 }
 

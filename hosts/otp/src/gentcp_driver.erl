@@ -11,6 +11,9 @@
 
 -record(state, {driver :: string(), port :: port()}).
 
+%% Words, of 8 bytes: some hundred messages to others are built there between two garbage collections (host.c).
+-define(START, [{spawn_opt, [{min_heap_size, 8192}]}]).
+
 %% A port that stops may take a moment to let go of the poller's descriptor.
 -define(TRIES, 100).
 -define(PAUSE_MS, 10).
@@ -18,7 +21,7 @@
 %% Starts the driver if it isn't running.
 -spec ensure() -> ok | {error, term()}.
 ensure() ->
-    case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
+    case gen_server:start({local, ?MODULE}, ?MODULE, [], ?START) of
         {ok, _} -> ok;
         {error, {already_started, Pid}} -> await(Pid);
         {error, _} = Error -> Error;
@@ -28,7 +31,7 @@ ensure() ->
 %% For the supervisor: a driver that is running already is taken over.
 -spec start_link() -> {ok, pid()} | {error, term()} | ignore.
 start_link() ->
-    case gen_server:start_link({local, ?MODULE}, ?MODULE, [], []) of
+    case gen_server:start_link({local, ?MODULE}, ?MODULE, [], ?START) of
         {error, {already_started, Pid}} ->
             link(Pid),
             {ok, Pid};
