@@ -269,7 +269,13 @@ static bool make_room(gt_socket *s, size_t size) {
 static void learn(gt_socket *s, size_t asked, size_t came) {
     if (came >= DIRECT_BYTES)
         gt_poller_spent(&s->watch, came);
-    if (came < asked && !s->hung_up)
+    /* A sender that had more than a read takes writes on while that is copied: a short read says little then. Where
+     * many are served, the others' turn comes first, and more has come by the next one. */
+    if (came > READ_MAX)
+        s->streams = true;
+    else if (came < DIRECT_BYTES)
+        s->streams = false;
+    if (came < asked && !s->hung_up && (!s->streams || gt_poller_crowded(&s->watch)))
         s->drained = true;
     if (came >= (size_t)1 << s->read_shift && s->read_shift < GT_READ_SHIFT_MAX)
         s->read_shift++;

@@ -62,6 +62,7 @@ struct gt_socket {
     bool watched : 1;      /* the poller has the watch */
     bool paused : 1;       /* between gt_pause and gt_resume or gt_reown */
     bool drained : 1;      /* the last read came back short, and no edge since */
+    bool streams : 1;      /* one read has brought more than 64 KiB, and none since was small: see learn */
     bool hung_up : 1;      /* GT_HANGUP was seen: never skip a read any more */
     bool read_ended : 1;   /* the end was read; the socket lives on (exit_on_close false) */
     bool end_told : 1;     /* the owner has got tcp_closed */

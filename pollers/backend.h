@@ -38,6 +38,7 @@ struct gt_poller {
     uint8_t phase;
     int batch;          /* how many watches the next run reports at most: see RUN_BYTES */
     size_t spent;       /* bytes that the present run has read: gt_poller_spent. Atomic */
+    bool crowded;       /* gt_poller_crowded. Atomic */
     bool stays_ready;   /* gt_poller_stay_ready */
     bool events_turn;   /* whose the larger half of a run is when both events and turns are there */
     gt_watch turns;     /* circular, as all lists but dead: who asked for a turn, in order */

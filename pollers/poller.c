@@ -17,6 +17,9 @@ enum { DEAD_MAX = 64 };
  * each, took a quarter more CPU on OTP, and twice as much in C. */
 enum { RUN_BYTES = 256 * 1024 };
 
+/* What one watch alone makes of a run: an event and a turn. */
+enum { FEW = 2 };
+
 static void watches_init(gt_watch *list) {
     list->next = list;
     list->previous = list;
@@ -223,6 +226,10 @@ void gt_poller_spent(gt_watch *watch, size_t bytes) {
     (void)__atomic_fetch_add(&watch->poller->spent, bytes, __ATOMIC_RELAXED);
 }
 
+bool gt_poller_crowded(const gt_watch *watch) {
+    return __atomic_load_n(&watch->poller->crowded, __ATOMIC_RELAXED);
+}
+
 void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at) {
     gt_lock_take(&poller->lock);
     int64_t next = gt_poller_next_deadline(poller);
@@ -321,9 +328,8 @@ static int report_turns(gt_poller *poller, int most) {
     return count;
 }
 
-/* So many watches as would have read RUN_BYTES, if all read as those of this run have. */
-static int next_batch(gt_poller *poller, int reported) {
-    size_t spent = __atomic_exchange_n(&poller->spent, 0, __ATOMIC_RELAXED);
+/* So many watches as would have read RUN_BYTES, if all read as those of this round have. */
+static int next_batch(size_t spent, int reported) {
     size_t batch;
 
     if (spent == 0)
@@ -340,15 +346,16 @@ static void forget(const gt_poller_user *user, gt_watch *dead) {
     }
 }
 
-int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
+/* One look at what is ready, and the reports of it: how many, or a negative errno. spent: the bytes that they read.
+ * With the lock. */
+static int run_round(gt_poller *poller, int timeout_ms, int max_events, size_t *spent) {
     gt_event events[GT_BATCH];
     int most = max_events < 1 ? 1 : max_events;
-    gt_lock_take(&poller->lock);
     if (most > poller->batch)
         most = poller->batch;
 
-    /* When there are turns, events get about half of the run, and turns all that is left: neither can keep the
-     * other from being served, even if only one thing is done a run. */
+    /* When there are turns, events get about half of the round, and turns all that is left: neither can keep the
+     * other from being served, even if only one thing is done a round. */
     int room = most;
     if (gt_poller_has_turns(poller)) {
         room = (most + poller->events_turn) / 2;
@@ -365,8 +372,15 @@ int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
     if (found > 0)
         reported += report_events(poller, events, found);
     reported += report_turns(poller, most - found);
-    poller->batch = next_batch(poller, reported);
+    *spent = __atomic_exchange_n(&poller->spent, 0, __ATOMIC_RELAXED);
+    poller->batch = next_batch(*spent, reported);
+    if (reported > 0)
+        __atomic_store_n(&poller->crowded, reported > FEW, __ATOMIC_RELAXED);
+    return reported > 0 ? reported : error;
+}
 
+/* With the lock, which it drops. */
+static void end_run(gt_poller *poller) {
     poller->phase = GT_PHASE_IDLE;
     if (poller->backend->schedule != NULL)
         poller->backend->schedule(poller);
@@ -376,7 +390,27 @@ int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
     const gt_poller_user *user = poller->user;
     gt_lock_drop(&poller->lock);
     forget(user, dead);
-    return reported > 0 ? reported : error;
+}
+
+int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
+    size_t spent;
+    gt_lock_take(&poller->lock);
+    int answer = run_round(poller, timeout_ms, max_events, &spent);
+    end_run(poller);
+    return answer;
+}
+
+int gt_poller_run_on(gt_poller *poller, int max_events) {
+    size_t total = 0, spent;
+    int most = 0, reported;
+    gt_lock_take(&poller->lock);
+    do {
+        reported = run_round(poller, 0, max_events, &spent);
+        most = reported > most || reported < 0 ? reported : most;
+        total += spent;
+    } while (spent > 0 && total < RUN_BYTES && gt_poller_has_turns(poller));
+    end_run(poller);
+    return most;
 }
 
 /* Whoever asks what to wait for is going to sleep with the answer, for how long isn't known here. What a backend that

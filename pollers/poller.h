@@ -95,6 +95,8 @@ void gt_poller_again(gt_watch *watch);
  * fewer watches, so that what was read still is in the processor's cache when those who get it look at it. No lock is
  * taken. */
 void gt_poller_spent(gt_watch *watch, size_t bytes);
+/* Had the last run that reported anything more than one watch, or two, to report? No lock is taken. */
+bool gt_poller_crowded(const gt_watch *watch);
 
 /* Sets or moves a deadline: `expired` is called in the first run at or after the moment. */
 void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at);
@@ -104,6 +106,10 @@ void gt_poller_clear_deadline(gt_poller *poller, gt_deadline *deadline);
  * reports at most max_events descriptors (128 if it is more), each once, or once and a turn. Returns how many things
  * were reported, or a negative errno. 0 may come early: after a signal, a wake, or changes by another thread. */
 int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events);
+/* Runs without waiting, and again at once while watches that have read much ask for another turn, until 256 KiB are
+ * read in all. Each of these runs looks first at what else has become ready, so nobody is served later than by runs one
+ * by one; but what the loop around them has to do is put off meanwhile. Returns the largest of what they return. */
+int gt_poller_run_on(gt_poller *poller, int max_events);
 /* Milliseconds until gt_poller_run has something to do by itself: 0: now, -1: nothing is due. */
 int gt_poller_next_timeout(gt_poller *poller);
 /* A descriptor that is readable whenever gt_poller_run has something to do, for another loop to watch. Only a poller

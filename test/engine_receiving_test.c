@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is received goes to whoever is to have it, whole, in order and once; callers can die and memory can run out. */
+#include <sys/ioctl.h>
+
+#include "sys/sys.h"
 #include "test/engine_fixture.h"
 
 static void a_recv_is_completed_at_once_or_later_but_once(void **state) {
@@ -263,6 +266,124 @@ static void a_flooding_socket_takes_bounded_turns(void **state) {
     close(quiet_peer);
 }
 
+/* Alone, and by a host that lets a run go on. */
+static void a_flooding_socket_that_is_alone_takes_several_turns_at_once(void **state) {
+    static const uint8_t block[1 << 20];
+    int noisy_peer, quiet_peer;
+    owned *noisy = connection(NULL, 0, &noisy_peer);
+    owned *quiet = connection(NULL, 0, &quiet_peer);
+    struct pollfd full = {.fd = noisy_peer, .events = POLLOUT};
+
+    (void)state;
+    settle();
+    while (send(noisy_peer, block, sizeof block, MSG_DONTWAIT) > 0 || poll(&full, 1, 10) == 1) {
+    }
+    assert_true(gt_poller_run_on(poller, 16) > 0);
+    assert_in_range(noisy->data_size, 2 * 66560 + 1, 6 * 65536);
+    assert_int_equal(quiet->event_count, 0);
+    finish(noisy);
+    finish(quiet);
+    close(noisy_peer);
+    close(quiet_peer);
+}
+
+/* Returns when it can be read, all of it. */
+static void feed(const owned *o, int peer, size_t size) {
+    static const uint8_t block[128 * 1024];
+    int64_t end = gt_sys_now() + 5000;
+    int there = 0;
+
+    for (size_t sent = 0; (size_t)there < size; assert_true(gt_sys_now() < end)) {
+        ssize_t n = send(peer, block, size - sent, MSG_DONTWAIT);
+        sent += n > 0 ? (size_t)n : 0;
+        assert_int_equal(ioctl(o->socket.watch.fd, FIONREAD, &there), 0);
+    }
+}
+
+/* Receives what is there; *waited: not before the poller had told of it. */
+static size_t receive(owned *o, bool *waited) {
+    call recv = new_call(GT_OP_RECV, 0);
+
+    *waited = gt_recv(&o->socket, &recv.op) == GT_PENDING;
+    run_while(&recv.completions, 0);
+    free(recv.data);
+    return recv.data_size;
+}
+
+enum { MESSAGE = 64 * 1024, STREAM = 100 * 1024 };
+
+/* A connection that has brought so many messages of 64 KiB that it expects them. */
+static owned *connection_of_messages(int *peer) {
+    const gt_option options[] = {PASSIVE[0], {.name = GT_OPT_RECBUF, .number = 1 << 20}};
+    owned *o = connection(options, 2, peer);
+    bool waited;
+
+    for (int i = 0; i < 10; i++) {
+        feed(o, *peer, MESSAGE);
+        for (size_t got = 0; got < MESSAGE;)
+            got += receive(o, &waited);
+    }
+    return o;
+}
+
+/* Receives what has been fed of STREAM. */
+static void receive_stream(owned *o) {
+    bool waited;
+    size_t first = receive(o, &waited);
+
+    assert_in_range(first, MESSAGE + 1, STREAM - 1);
+    assert_int_equal(receive(o, &waited), STREAM - first);
+}
+
+static void assert_waits_for_a_report(owned *o, int peer, size_t size, bool expected) {
+    bool waited;
+
+    feed(o, peer, size);
+    assert_int_equal(receive(o, &waited), size);
+    assert_int_equal(waited, expected);
+}
+
+static void a_stream_is_read_on_before_the_poller_tells_of_more(void **state) {
+    int peer;
+    owned *o = connection_of_messages(&peer);
+
+    (void)state;
+    assert_waits_for_a_report(o, peer, MESSAGE, true); /* it may be all */
+    feed(o, peer, STREAM);
+    receive_stream(o);
+    assert_waits_for_a_report(o, peer, 1, false);
+    assert_waits_for_a_report(o, peer, 1, true);
+    finish(o);
+    close(peer);
+}
+
+static void a_stream_among_many_waits_for_the_poller(void **state) {
+    enum { OTHERS = 3 };
+    int peer, other_peers[OTHERS];
+    owned *o = connection_of_messages(&peer), *others[OTHERS];
+
+    (void)state;
+    for (int i = 0; i < OTHERS; i++)
+        others[i] = connection(NULL, 0, &other_peers[i]);
+    settle();
+    feed(o, peer, STREAM);
+    for (int i = 0; i < OTHERS; i++) {
+        gt_lock_take(&others[i]->socket.lock);
+        gt_poller_again(&others[i]->socket.watch);
+        gt_lock_drop(&others[i]->socket.lock);
+    }
+    settle();
+    gt_ready(&o->socket, GT_READABLE);
+    receive_stream(o);
+    assert_waits_for_a_report(o, peer, 1, true);
+    for (int i = 0; i < OTHERS; i++) {
+        finish(others[i]);
+        close(other_peers[i]);
+    }
+    finish(o);
+    close(peer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(a_recv_is_completed_at_once_or_later_but_once),
@@ -278,6 +399,9 @@ int main(void) {
         ENGINE_TEST(nothing_follows_tcp_closed),
         ENGINE_TEST(shutdown_of_reading_needs_no_report_of_the_poller),
         ENGINE_TEST(a_flooding_socket_takes_bounded_turns),
+        ENGINE_TEST(a_flooding_socket_that_is_alone_takes_several_turns_at_once),
+        ENGINE_TEST(a_stream_is_read_on_before_the_poller_tells_of_more),
+        ENGINE_TEST(a_stream_among_many_waits_for_the_poller),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

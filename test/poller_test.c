@@ -200,6 +200,94 @@ static void runs_that_read_much_report_fewer_until_they_read_little_again(void *
     close_poller(poller);
 }
 
+static end *to_wake;
+
+static void spend_much_and_ask_for_more(end *ready, int readiness) {
+    spend_much(ready, readiness);
+    gt_poller_again(&ready->watch);
+    if (to_wake != NULL)
+        write_peer(to_wake, "x");
+    to_wake = NULL;
+}
+
+static void a_run_that_goes_on_gives_who_is_alone_four_turns_of_64_KiB(void **state) {
+    (void)state;
+    int forgotten = 0;
+    gt_poller *poller = open_poller();
+    end *a = open_end(poller, &forgotten);
+    a->on_ready = spend_much_and_ask_for_more;
+    gt_poller_again(&a->watch);
+    assert_int_equal(gt_poller_run_on(poller, 100), 1);
+    assert_int_equal(report_count, 4);
+    assert_int_equal(gt_poller_run(poller, 0, 100), 1);
+    assert_int_equal(report_count, 5);
+    close_end(a);
+    close_poller(poller);
+}
+
+static void a_run_that_goes_on_reports_between_two_turns_what_has_become_ready(void **state) {
+    (void)state;
+    int forgotten = 0;
+    gt_poller *poller = open_poller();
+    end *a = open_end(poller, &forgotten);
+    end *b = open_end(poller, &forgotten);
+    to_wake = b;
+    gt_poller_want(&b->watch, GT_READABLE);
+    a->on_ready = spend_much_and_ask_for_more;
+    gt_poller_again(&a->watch);
+    assert_int_equal(gt_poller_run_on(poller, 100), 2);
+    assert_ptr_equal(reports[0].who, a);
+    assert_true(reports[1].who == b || reports[2].who == b); /* before or after a's second turn, by turns */
+    close_end(a);
+    close_end(b);
+    close_poller(poller);
+}
+
+static void ask_for_more(end *ready, int readiness) {
+    (void)readiness;
+    gt_poller_again(&ready->watch);
+}
+
+static void a_run_goes_on_only_with_those_who_read_much(void **state) {
+    (void)state;
+    int forgotten = 0;
+    gt_poller *poller = open_poller();
+    end *a = open_end(poller, &forgotten);
+    assert_int_equal(gt_poller_run_on(poller, 100), 0);
+    a->on_ready = ask_for_more;
+    gt_poller_again(&a->watch);
+    assert_int_equal(gt_poller_run_on(poller, 100), 1);
+    assert_int_equal(report_count, 1);
+    a->on_ready = spend_much;
+    assert_int_equal(gt_poller_run_on(poller, 100), 1);
+    assert_int_equal(report_count, 2);
+    close_end(a);
+    close_poller(poller);
+}
+
+static void a_run_is_crowded_if_it_reports_more_than_two(void **state) {
+    (void)state;
+    enum { ENDS = 3 };
+    int forgotten = 0;
+    gt_poller *poller = open_poller();
+    end *ends[ENDS];
+    for (int i = 0; i < ENDS; i++)
+        ends[i] = open_end(poller, &forgotten);
+    for (int i = 0; i < ENDS; i++)
+        gt_poller_again(&ends[i]->watch);
+    assert_int_equal(gt_poller_run(poller, 0, 100), ENDS);
+    assert_true(gt_poller_crowded(&ends[0]->watch));
+    assert_int_equal(gt_poller_run(poller, 0, 100), 0); /* tells nothing new */
+    assert_true(gt_poller_crowded(&ends[0]->watch));
+    for (int i = 0; i < ENDS - 1; i++)
+        gt_poller_again(&ends[i]->watch);
+    assert_int_equal(gt_poller_run(poller, 0, 100), ENDS - 1);
+    assert_false(gt_poller_crowded(&ends[0]->watch));
+    for (int i = 0; i < ENDS; i++)
+        close_end(ends[i]);
+    close_poller(poller);
+}
+
 static void a_max_events_out_of_range_is_brought_into_it(void **state) {
     (void)state;
     int forgotten = 0;
@@ -440,6 +528,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_hangup_does_not_make_it_spin),
         cmocka_unit_test(a_run_reports_at_most_max_events_and_the_next_the_others),
         cmocka_unit_test(runs_that_read_much_report_fewer_until_they_read_little_again),
+        cmocka_unit_test(a_run_that_goes_on_gives_who_is_alone_four_turns_of_64_KiB),
+        cmocka_unit_test(a_run_that_goes_on_reports_between_two_turns_what_has_become_ready),
+        cmocka_unit_test(a_run_goes_on_only_with_those_who_read_much),
+        cmocka_unit_test(a_run_is_crowded_if_it_reports_more_than_two),
         cmocka_unit_test(a_max_events_out_of_range_is_brought_into_it),
         cmocka_unit_test(one_event_a_run_serves_all_who_are_ready_all_the_time),
         cmocka_unit_test(turns_come_in_the_order_in_which_they_were_asked_for),

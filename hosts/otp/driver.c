@@ -248,7 +248,7 @@ static bool run(otp_poller *p) {
     if (atomic_exchange(&p->runs_now, true))
         return false;
     atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed);
-    reported = gt_poller_run(p->poller, 0, EVENTS_A_RUN);
+    reported = gt_poller_run_on(p->poller, EVENTS_A_RUN);
     linger(p, reported > 0);
     if (reported > FEW)
         atomic_store(&p->runners, RUNNERS);
