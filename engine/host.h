@@ -43,14 +43,14 @@ typedef struct gt_segment {
 
 enum gt_op_kind { GT_OP_CONNECT, GT_OP_ACCEPT, GT_OP_RECV, GT_OP_SEND, GT_OP_SENDFILE, GT_OP_CLOSE };
 
-/* A part of a file on its way out. */
+/* A part of a file on its way out. The host fills in fd, offset and left; until the op is finished or cancelled it only
+ * reads `sent`. */
 typedef struct gt_file {
     int fd;
     int64_t offset; /* of the next byte */
-    uint64_t left;  /* so many are to go, unless the file ends before */
-    uint64_t
-        sent; /* so many have gone: what the host asks for when the op is finished, in whatever way, or cancelled */
-    size_t before; /* so much of the socket's queue goes out first, counted from the file in front of this one */
+    uint64_t left;  /* so many bytes are to go, unless the file ends before; given 0: up to its end */
+    uint64_t sent;  /* so many have gone */
+    size_t before;  /* so much of the socket's queue goes out first, counted from the file in front of this one */
 } gt_file;
 
 /* A call that couldn't be finished at once, or may turn out so. Embedded in the host's own struct, zeroed before
@@ -59,13 +59,12 @@ struct gt_op {
     gt_op *next;     /* NULL: the last */
     gt_op *previous; /* of the first: the last */
     uint8_t kind;
-    bool waiting; /* on one of the socket's lists. Guarded by the socket's lock */
+    bool at_most; /* recv: up to `length` (not 0) bytes of raw data; of packets, one of any size */
+    bool waiting; /* on one of the socket's lists. This and the next: guarded by the socket's lock */
+    bool pinned;  /* the host's own: it frees the op elsewhere than in complete */
     union {
-        struct {           /* recv */
-            size_t length; /* exactly so many bytes; 0: what is there */
-            size_t limit;  /* of raw data with length 0: at most so many bytes; 0: no limit but option buffer */
-        };
-        gt_file file; /* sendfile: the engine's, but for reading `sent` */
+        size_t length; /* recv: exactly so many bytes; 0: what is there */
+        gt_file *file; /* sendfile: the host's memory */
     };
 };
 

@@ -117,18 +117,23 @@ void gt_input_over(gt_socket *s, int error) {
 
 /* ---- packets ---- */
 
+/* 0: what is there will do. */
+static size_t exact_length(const gt_op *op) {
+    return op->at_most ? 0 : op->length;
+}
+
 /* How much of the stream a recv may take at most, framing apart. */
 static size_t piece_limit(const gt_socket *s) {
     size_t limit = s->settings.buffer_set ? s->settings.buffer : SIZE_MAX;
 
-    if (!active(s) && s->readers.first->limit != 0 && s->readers.first->limit < limit)
-        limit = s->readers.first->limit;
+    if (!active(s) && s->readers.first->at_most && s->readers.first->length < limit)
+        limit = s->readers.first->length;
     return limit;
 }
 
 /* The first packet of bytes[0..size), as whoever wants it wants it. */
 static enum gt_packet_result next_packet(const gt_socket *s, const uint8_t *bytes, size_t size, gt_packet *out) {
-    size_t exactly = active(s) ? 0 : s->readers.first->length;
+    size_t exactly = active(s) ? 0 : exact_length(s->readers.first);
     size_t limit;
 
     if (s->settings.framing.type != GT_PACKET_RAW)
@@ -405,9 +410,9 @@ int gt_recv(gt_socket *s, gt_op *op) {
     gt_lock_take(&s->lock);
     if (s->state != GT_CONNECTED)
         answer = gt_not_connected(s, &s->owe_recv);
-    else if (active(s) || (op->length > 0 && s->settings.framing.type != GT_PACKET_RAW))
+    else if (active(s) || (exact_length(op) > 0 && s->settings.framing.type != GT_PACKET_RAW))
         answer = -EINVAL;
-    else if (op->length > GT_BUFFER_MAX)
+    else if (exact_length(op) > GT_BUFFER_MAX)
         answer = -ENOMEM;
     if (answer != 0)
         goto out;

@@ -95,13 +95,13 @@ static ssize_t write_some(gt_socket *s) {
     gt_op *file = gt_first_file(s);
     ssize_t went;
 
-    if (GENTCP_WITH_SENDFILE && file != NULL && file->file.before == 0)
+    if (GENTCP_WITH_SENDFILE && file != NULL && file->file->before == 0)
         return gt_write_file(s, file);
-    went = gt_sys_send(s->watch.fd, parts, fill_parts(s->output, file != NULL ? file->file.before : SIZE_MAX, parts));
+    went = gt_sys_send(s->watch.fd, parts, fill_parts(s->output, file != NULL ? file->file->before : SIZE_MAX, parts));
     if (went > 0)
         consume(s, (size_t)went);
     if (went > 0 && file != NULL)
-        file->file.before -= (size_t)went;
+        file->file->before -= (size_t)went;
     return went;
 }
 

@@ -19,10 +19,10 @@ static void line_up(gt_socket *s, gt_op *op) {
     size_t before = s->output_size;
 
     for (gt_op *file = gt_first_file(s); is_file(file); file = file->next) {
-        before -= file->file.before;
+        before -= file->file->before;
         last = file;
     }
-    op->file.before = before;
+    op->file->before = before;
     gt_op_insert(&s->writers, op, last);
 }
 
@@ -36,7 +36,7 @@ static bool stands_in_line(const gt_socket *s, const gt_op *op) {
 
 void gt_remove_file(gt_socket *s, gt_op *op) {
     if (is_file(op->next))
-        op->next->file.before += op->file.before;
+        op->next->file->before += op->file->before;
     gt_op_remove(&s->writers, op);
 }
 
@@ -44,7 +44,7 @@ void gt_cut_files(gt_socket *s) {
     gt_op *file = gt_first_file(s);
 
     if (file != NULL)
-        gt_cut_output(s, file->file.before);
+        gt_cut_output(s, file->file->before);
     for (; file != NULL; file = gt_first_file(s))
         (void)gt_answer(s, &s->writers, file, GT_CLOSED);
 }
@@ -56,7 +56,7 @@ static bool is_of_file(int error) {
 }
 
 ssize_t gt_write_file(gt_socket *s, gt_op *op) {
-    gt_file *file = &op->file;
+    gt_file *file = op->file;
     size_t most = file->left < GT_FILE_TURN ? (size_t)file->left : GT_FILE_TURN;
     ssize_t went = gt_sys_sendfile(s->watch.fd, file->fd, file->offset, most);
     bool begun = file->sent > 0;
@@ -75,20 +75,23 @@ ssize_t gt_write_file(gt_socket *s, gt_op *op) {
     return went;
 }
 
-int gt_sendfile(gt_socket *s, int fd, int64_t offset, uint64_t size, gt_op *op) {
+int gt_sendfile(gt_socket *s, gt_file *file, gt_op *op) {
     uint64_t most;
     int answer;
 
-    if (offset < 0)
+    if (file->offset < 0)
         return -EINVAL;
-    most = (uint64_t)(INT64_MAX - offset);
+    most = (uint64_t)(INT64_MAX - file->offset);
     gt_lock_take(&s->lock);
     if (s->state != GT_CONNECTED) {
         answer = gt_not_connected(s, NULL);
     } else if (s->write_ended) {
         answer = gt_output_over(s, -EPIPE, true);
     } else {
-        op->file = (gt_file){.fd = fd, .offset = offset, .left = size == 0 || size > most ? most : size};
+        if (file->left == 0 || file->left > most)
+            file->left = most;
+        file->sent = 0;
+        op->file = file;
         line_up(s, op);
         gt_pump_output(s);
         answer = stands_in_line(s, op) ? GT_PENDING : 0;

@@ -117,20 +117,19 @@ int gt_unrecv(gt_socket *socket, const void *bytes, size_t size);
  * host->hold. op NULL: -EAGAIN instead of waiting, and nothing has happened; 0: sent or queued. (A socket whose sends
  * return when the kernel has taken all always waits.) */
 int gt_send(gt_socket *socket, const struct iovec *parts, int count, void *source, gt_op *op);
-/* Sends bytes of a file, without a packet's header: size of them (0: up to the file's end) from that offset on, or
- * fewer if the file is shorter; op->file.sent says how many, also after a failure or gt_cancel. op: GT_OP_SENDFILE; it
- * takes its place in the queue: what was sent before goes out first, what is sent later after it. fd must stay open
- * until then; it may be closed as soon as the op is finished or cancelled. What it costs to read from the disk is
+/* Sends bytes of a file, without a packet's header; file->sent says how many, also after a failure or gt_cancel.
+ * op: GT_OP_SENDFILE; it takes its place in the queue: what was sent before goes out first, what is sent later after
+ * it. *file, and its fd, must stay until the op is finished or cancelled. What it costs to read from the disk is
  * waited for, by this call and by the poller's thread, 256 KiB a turn. A file that can't be sent (-EBADF, -ESPIPE: a
  * pipe, -EINVAL: no regular file, -EISDIR, -EIO, -EOVERFLOW) leaves the socket as it was if none of it has gone out;
  * afterwards the stream can't be continued, and the socket ends. -EINVAL also: offset below 0. Otherwise as gt_send;
  * but an ended stream is -ENOTCONN here, and what the next send is owed stays owed. gt_close, and an owner's death,
  * don't wait for a file: the op is answered GT_CLOSED, and of the queue goes out what was before it. */
 #if GENTCP_WITH_SENDFILE
-int gt_sendfile(gt_socket *socket, int fd, int64_t offset, uint64_t size, gt_op *op);
+int gt_sendfile(gt_socket *socket, gt_file *file, gt_op *op);
 #else
-static inline int gt_sendfile(gt_socket *socket, int fd, int64_t offset, uint64_t size, gt_op *op) {
-    (void)socket, (void)fd, (void)offset, (void)size, (void)op;
+static inline int gt_sendfile(gt_socket *socket, gt_file *file, gt_op *op) {
+    (void)socket, (void)file, (void)op;
     return -EOPNOTSUPP;
 }
 #endif

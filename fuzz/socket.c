@@ -128,12 +128,14 @@ static void do_accept(input *in) {
 static void do_recv(input *in) {
     end *e = some_end(in);
     call *c = e != NULL ? model_new_call(e, GT_OP_RECV) : NULL;
+    uint8_t how;
 
     if (c == NULL)
         return;
     c->op.length = length(in);
-    c->op.limit = take_byte(in);
-    c->caller_dead = c->op.limit > 250;
+    how = take_byte(in);
+    c->op.at_most = c->op.length > 0 && (how & 1) != 0;
+    c->caller_dead = how > 250;
     model_answered(c, gt_recv(&e->socket, &c->op));
 }
 

@@ -39,12 +39,12 @@ static size_t check_data(const end *e, const gt_data *data, const gt_op *op) {
     CHECK((data->http != NULL) == gt_packet_is_http(e->socket.settings.framing.type));
     if (e->socket.settings.framing.type != GT_PACKET_RAW)
         CHECK(next_packet(e, &packet) == GT_PACKET_DONE);
-    else if (op != NULL && op->length > 0)
+    else if (op != NULL && op->length > 0 && !op->at_most)
         CHECK(data->size == op->length);
     else if (e->socket.settings.buffer_set)
         CHECK(data->size <= e->socket.settings.buffer);
-    if (op != NULL && op->limit != 0 && op->length == 0 && e->socket.settings.framing.type == GT_PACKET_RAW)
-        CHECK(data->size <= op->limit);
+    if (op != NULL && op->at_most && e->socket.settings.framing.type == GT_PACKET_RAW)
+        CHECK(data->size <= op->length);
     CHECK(packet.total <= e->to - e->from && data->size == packet.size);
     if (data->size > 0)
         CHECK(memcmp(data->bytes, next + packet.start, data->size) == 0);

@@ -171,6 +171,11 @@ call new_call(enum gt_op_kind kind, size_t length) {
     return (call){.op = {.kind = (uint8_t)kind, .length = length}};
 }
 
+int start_file(owned *o, call *c, int fd, int64_t offset, uint64_t size) {
+    c->file = (gt_file){.fd = fd, .offset = offset, .left = size};
+    return gt_sendfile(&o->socket, &c->file, &c->op);
+}
+
 gt_option active(int mode, int count) {
     return (gt_option){.name = GT_OPT_ACTIVE, .number = mode, .extra = count};
 }

@@ -41,6 +41,7 @@ typedef struct owned {
 
 typedef struct call {
     gt_op op;
+    gt_file file;
     bool caller_dead;
     int completions;
     int status;
@@ -74,6 +75,8 @@ void let_go(gt_socket *socket);
 void finish(owned *o);
 
 call new_call(enum gt_op_kind kind, size_t length);
+/* gt_sendfile. */
+int start_file(owned *o, call *c, int fd, int64_t offset, uint64_t size);
 gt_option active(int mode, int count);
 gt_address loopback(uint16_t port);
 /* Reads so much from a plain descriptor, while the poller runs; returns how much, that is size. Fails after 5 s. */

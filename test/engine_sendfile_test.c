@@ -39,16 +39,16 @@ static void a_file_takes_bounded_turns(void **state) {
     int fd = zeros(large);
 
     (void)state;
-    assert_int_equal(gt_sendfile(&o->socket, fd, 0, 0, &sending.op), GT_PENDING);
-    assert_int_equal(sending.op.file.sent, 256 * 1024); /* the kernel has room for more */
+    assert_int_equal(start_file(o, &sending, fd, 0, 0), GT_PENDING);
+    assert_int_equal(sending.file.sent, 256 * 1024); /* the kernel has room for more */
     assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &behind.op), 0);
     assert_int_equal(o->socket.output_size, 6);
     assert_true(gt_poller_run(poller, 0, 1) > 0);
-    assert_in_range(sending.op.file.sent, 256 * 1024 + 1, 512 * 1024);
+    assert_in_range(sending.file.sent, 256 * 1024 + 1, 512 * 1024);
     assert_int_equal(drain(peer, (size_t)large), large);
     run_while(&sending.completions, 0);
     assert_int_equal(sending.status, 0);
-    assert_int_equal(sending.op.file.sent, large);
+    assert_int_equal(sending.file.sent, large);
     read_exactly(peer, "behind");
     finish(o);
     close(fd);
@@ -66,7 +66,7 @@ static void a_cancelled_file_says_how_much_went_and_those_behind_it_move_up(void
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(gt_sendfile(&o->socket, fd, i, i == 0 ? 0 : 100, &files[i].op), GT_PENDING);
+        assert_int_equal(start_file(o, &files[i], fd, i, i == 0 ? 0 : 100), GT_PENDING);
         if (i < 2)
             assert_int_equal(gt_send(&o->socket, &part, 1, NULL, &sends[i].op), 0);
     }
@@ -74,14 +74,14 @@ static void a_cancelled_file_says_how_much_went_and_those_behind_it_move_up(void
     assert_true(gt_cancel(&o->socket, &files[1].op));
     assert_true(gt_cancel(&o->socket, &files[0].op));
     assert_false(gt_cancel(&o->socket, &files[0].op));
-    assert_int_equal(files[1].op.file.sent, 0);
-    went = files[0].op.file.sent;
+    assert_int_equal(files[1].file.sent, 0);
+    went = files[0].file.sent;
     assert_in_range(went, 1, 63 << 20);
     assert_int_equal(drain(peer, went), went);
     read_exactly(peer, "12345671234567");
     assert_int_equal(drain(peer, 100), 100);
     run_while(&files[2].completions, 0);
-    assert_int_equal(files[2].op.file.sent, 100);
+    assert_int_equal(files[2].file.sent, 100);
     assert_int_equal(files[0].completions + files[1].completions, 0);
     finish(o);
     close(fd);
@@ -96,11 +96,11 @@ static void shutdown_of_writing_waits_for_a_file_until_it_is_cancelled(void **st
     char byte;
 
     (void)state;
-    assert_int_equal(gt_sendfile(&o->socket, fd, 0, 0, &sending.op), GT_PENDING);
+    assert_int_equal(start_file(o, &sending, fd, 0, 0), GT_PENDING);
     settle();
     assert_int_equal(gt_shutdown(&o->socket, SHUT_WR), 0);
     assert_true(gt_cancel(&o->socket, &sending.op));
-    assert_int_equal(drain(peer, sending.op.file.sent), sending.op.file.sent);
+    assert_int_equal(drain(peer, sending.file.sent), sending.file.sent);
     assert_int_equal(read(peer, &byte, 1), 0);
     finish(o);
     close(fd);
@@ -114,7 +114,7 @@ static void an_owners_death_answers_a_file_and_cuts_it(void **state) {
     int fd = zeros(64 << 20);
 
     (void)state;
-    assert_int_equal(gt_sendfile(&o->socket, fd, 0, 0, &sending.op), GT_PENDING);
+    assert_int_equal(start_file(o, &sending, fd, 0, 0), GT_PENDING);
     assert_int_equal(gt_close(&o->socket, NULL), 0);
     assert_int_equal(sending.completions, 1);
     assert_int_equal(sending.status, GT_CLOSED);

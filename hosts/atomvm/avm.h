@@ -52,7 +52,6 @@ typedef struct avm_op {
     gt_op op;     /* first */
     uint64_t ref; /* what Erlang knows it by: made by its caller for this call alone */
     int32_t caller;
-    bool pinned; /* avm_cancel frees it, not complete. Guarded by the socket's lock */
 } avm_op;
 
 extern const gt_host avm_host;

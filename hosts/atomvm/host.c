@@ -153,7 +153,7 @@ bool avm_cancel(avm_socket *s, uint64_t ref) {
     if (op == NULL)
         op = find_op(&s->socket.writers, ref);
     if (op != NULL)
-        op->pinned = true;
+        op->op.pinned = true;
     gt_lock_drop(&s->socket.lock);
     if (op == NULL)
         return false;
@@ -259,7 +259,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     }
     if (status == 0 && taken && base->kind == GT_OP_RECV)
         avm_data_taken(&result->data);
-    if (!op->pinned)
+    if (!op->op.pinned)
         free(op);
     return taken;
 }

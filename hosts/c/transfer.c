@@ -69,7 +69,7 @@ int gentcp_send_ref(gentcp_socket socket, const void *bytes, size_t size, void (
 }
 
 int gentcp_sendfile(gentcp_socket handle, int fd, int64_t offset, uint64_t size, uint64_t *sent) {
-    gt_call call = {.op.kind = GT_OP_SENDFILE};
+    gt_call call = {.op.kind = GT_OP_SENDFILE, .file = {.fd = fd, .offset = offset, .left = size}};
     gt_csocket *socket;
     int answer = gt_csocket_get(handle, &socket);
 
@@ -80,12 +80,12 @@ int gentcp_sendfile(gentcp_socket handle, int fd, int64_t offset, uint64_t size,
     answer = gt_process_self(&call.waiter);
     if (answer == 0) {
         call.patience = send_timeout(socket);
-        answer = gt_sendfile(&socket->engine, fd, offset, size, &call.op);
+        answer = gt_sendfile(&socket->engine, &call.file, &call.op);
         answer = gt_await(socket, &call, answer, gt_deadline_of(call.patience));
     }
     gt_csocket_drop(socket);
     if (sent != NULL)
-        *sent = call.op.file.sent;
+        *sent = call.file.sent;
     return answer;
 }
 
@@ -114,12 +114,13 @@ int gentcp_recv(gentcp_socket socket, size_t length, int64_t timeout_ms, gentcp_
 }
 
 int gentcp_recv_into(gentcp_socket socket, void *buffer, size_t size, int64_t timeout_ms) {
-    gt_call call = {.op.kind = GT_OP_RECV, .into = buffer, .into_size = size < INT_MAX ? size : INT_MAX};
+    gt_call call = {.op = {.kind = GT_OP_RECV, .at_most = true, .length = size < INT_MAX ? size : INT_MAX},
+                    .into = buffer};
     int error;
 
     if (buffer == NULL || size == 0)
         return GENTCP_BADARG;
-    call.op.limit = call.into_size;
+    call.into_size = call.op.length;
     error = receive(socket, &call, timeout_ms);
     return error == 0 ? (int)call.into_size : error;
 }

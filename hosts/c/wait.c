@@ -161,7 +161,7 @@ static bool moves_on(gt_csocket *socket, gt_call *call, int64_t *deadline) {
     if (call->op.kind != GT_OP_SENDFILE)
         return false;
     gt_lock_take(&socket->engine.lock);
-    sent = call->op.file.sent;
+    sent = call->file.sent;
     gt_lock_drop(&socket->engine.lock);
     if (sent == call->seen)
         return false;

@@ -14,8 +14,9 @@ typedef struct gt_call {
     uint8_t *into;        /* GT_OP_RECV, into the caller's memory, if not NULL: */
     size_t into_size;     /* so much is there; then, so much has come */
     gt_csocket *accepted; /* GT_OP_ACCEPT: with a reference for the caller */
-    int64_t patience; /* GT_OP_SENDFILE: milliseconds without progress after which it is given up; negative: never */
-    uint64_t seen;    /* and how much of the file had gone out when this was last looked at */
+    gt_file file;         /* GT_OP_SENDFILE, as is what follows */
+    int64_t patience;     /* milliseconds without progress after which it is given up; negative: never */
+    uint64_t seen;        /* how much of the file had gone out when this was last looked at */
 } gt_call;
 
 #define GT_NEVER INT64_MAX

@@ -36,7 +36,7 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     }
     if (op == NULL)
         return NULL;
-    *op = (otp_op){.op = {.kind = kind}, .fd = -1};
+    *op = (otp_op){.op = {.kind = kind}};
     if (!otp_ref_keep(&op->ref, ref)) {
         enif_free(op);
         return NULL;
@@ -45,12 +45,20 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     return op;
 }
 
+static void free_file(gt_file *file) {
+    if (file == NULL)
+        return;
+    if (file->fd >= 0)
+        gt_sys_close(file->fd);
+    enif_free(file);
+}
+
 void otp_op_free(otp_op *op) {
     otp_thread *thread = otp_this_thread();
 
     otp_ref_drop(&op->ref);
-    if (op->fd >= 0)
-        gt_sys_close(op->fd);
+    if (op->op.kind == GT_OP_SENDFILE)
+        free_file(op->op.file);
     if (thread->spare_count < SPARES) {
         op->op.next = (gt_op *)thread->spares;
         thread->spares = op;
@@ -97,7 +105,7 @@ bool otp_cancel(otp_socket *s, ERL_NIF_TERM ref) {
     if (op == NULL)
         op = find_op(&s->socket.writers, ref);
     if (op != NULL)
-        op->pinned = true;
+        op->op.pinned = true;
     gt_lock_drop(&s->socket.lock);
     if (op == NULL)
         return false;
@@ -354,7 +362,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     else if (has_connection)
         answer = enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, of(result->accepted)));
     else if (base->kind == GT_OP_SENDFILE)
-        answer = enif_make_tuple2(env, otp_atom.ok, enif_make_uint64(env, base->file.sent));
+        answer = enif_make_tuple2(env, otp_atom.ok, enif_make_uint64(env, base->file->sent));
     else
         answer = otp_atom.ok;
     if (direct)
@@ -368,7 +376,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     else if (has_data)
         otp_data_kept(&result->data, binary);
     build_end(env);
-    if (!op->pinned)
+    if (!op->op.pinned)
         otp_op_free(op);
     return taken;
 }

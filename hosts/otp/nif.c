@@ -154,6 +154,7 @@ static ERL_NIF_TERM nif_sendfile(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
     ErlNifSInt64 offset;
     ErlNifUInt64 size;
+    gt_file *file;
     otp_op *op;
     int fd;
 
@@ -165,14 +166,19 @@ static ERL_NIF_TERM nif_sendfile(ErlNifEnv *env, int argc, arguments argv) {
     op = otp_op_new(env, GT_OP_SENDFILE, argv[4]);
     if (op == NULL)
         return otp_error(env, -ENOMEM);
-    fd = gt_sys_dup(fd);
+    op->op.file = file = enif_alloc(sizeof *file);
+    if (file == NULL) {
+        otp_op_free(op);
+        return otp_error(env, -ENOMEM);
+    }
+    fd = gt_sys_dup(fd); /* so that the caller may close it meanwhile */
+    *file = (gt_file){.fd = fd, .offset = offset, .left = size};
     if (fd < 0) {
         otp_op_free(op);
         return otp_error(env, fd);
     }
-    op->fd = fd;
     otp_call_begin(env, op);
-    return otp_call_answer(env, op, gt_sendfile(&s->socket, fd, offset, size, &op->op));
+    return otp_call_answer(env, op, gt_sendfile(&s->socket, file, &op->op));
 }
 
 /* ---- ending ---- */

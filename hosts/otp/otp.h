@@ -85,8 +85,6 @@ typedef struct otp_op {
     gt_op op;    /* first */
     otp_ref ref; /* what Erlang knows it by: made by its caller for this call alone */
     ErlNifPid caller;
-    int fd;      /* of a sendfile: a copy, so that the file may be closed meanwhile; else -1 */
-    bool pinned; /* otp_cancel frees it, not complete. Guarded by the socket's lock */
 } otp_op;
 
 extern ErlNifResourceType *otp_socket_type;
@@ -101,7 +99,7 @@ void otp_owner_down(ErlNifEnv *env, void *socket, ErlNifPid *owner, ErlNifMonito
 
 /* An op for a call of this process, which waits for a message with ref. NULL: no memory. */
 otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref);
-/* For an op that the engine did not use. */
+/* For an op that the engine did not use. A sendfile's file goes with it: memory of enif_alloc, or NULL. */
 void otp_op_free(otp_op *op);
 
 /* An op that is completed between these, by this thread, doesn't send a message: its result becomes a term of env,
