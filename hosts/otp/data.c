@@ -10,10 +10,7 @@
 enum {
     SCRATCH_SIZE = 64 * 1024,
     COPY_BELOW = 4 * 1024, /* a rest smaller than this is copied: keeping a reference costs about as much */
-    SHELF_PLACES = 64,     /* references; they fill the memory that an environment takes at the least */
 };
-
-static void drop_shelf(struct otp_shelf *shelf);
 
 /* ---- threads ---- */
 
@@ -33,7 +30,7 @@ static void end_thread(void *arg) {
         enif_free(op);
     }
     if (thread->shelf != NULL)
-        drop_shelf(thread->shelf);
+        otp_shelf_leave(thread->shelf);
     *thread = (otp_thread){0};
 }
 
@@ -57,57 +54,6 @@ uint8_t *otp_scratch(size_t *size) {
         thread->scratch = enif_alloc(SCRATCH_SIZE);
     *size = SCRATCH_SIZE;
     return thread->scratch;
-}
-
-/* ---- references ---- */
-
-/* Only an environment can keep a term, and each takes 2.5 KB: so many references share one. A thread puts those of its
- * calls on its own shelf; they go one by one, on any thread, and the shelf with the last of them. */
-struct otp_shelf {
-    ErlNifEnv *env;
-    atomic_int users; /* the references on it, and the thread that puts more there */
-    int placed;
-};
-
-static void drop_shelf(struct otp_shelf *shelf) {
-    if (atomic_fetch_sub(&shelf->users, 1) > 1)
-        return;
-    enif_free_env(shelf->env);
-    enif_free(shelf);
-}
-
-static struct otp_shelf *new_shelf(void) {
-    struct otp_shelf *shelf = enif_alloc(sizeof *shelf);
-
-    if (shelf == NULL)
-        return NULL;
-    shelf->env = enif_alloc_env();
-    if (shelf->env == NULL) {
-        enif_free(shelf);
-        return NULL;
-    }
-    atomic_init(&shelf->users, 1);
-    shelf->placed = 0;
-    return shelf;
-}
-
-bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref) {
-    otp_thread *thread = otp_this_thread();
-
-    if (thread->shelf != NULL && thread->shelf->placed == SHELF_PLACES) {
-        drop_shelf(thread->shelf);
-        thread->shelf = NULL;
-    }
-    if (thread->shelf == NULL && (thread->shelf = new_shelf()) == NULL)
-        return false;
-    thread->shelf->placed++;
-    atomic_fetch_add(&thread->shelf->users, 1);
-    *out = (otp_ref){.shelf = thread->shelf, .term = enif_make_copy(thread->shelf->env, ref)};
-    return true;
-}
-
-void otp_ref_drop(otp_ref *ref) {
-    drop_shelf(ref->shelf);
 }
 
 /* ---- buffers ---- */

@@ -8,7 +8,7 @@
 #include "hosts/otp/otp.h"
 
 enum {
-    SPARES = 64,        /* ops that a thread keeps: 6 KB */
+    SPARES = 64,        /* ops that a thread keeps: 4 KB */
     RUNNER_DATA = 2048, /* bytes of a message that is built in the runner's heap; a list takes sixteen times as much */
 };
 
@@ -91,7 +91,7 @@ ERL_NIF_TERM otp_call_answer(ErlNifEnv *env, otp_op *op, int status) {
 static otp_op *find_op(const gt_op_list *list, ERL_NIF_TERM ref) {
     gt_op *op = list->first;
 
-    while (op != NULL && enif_compare(((otp_op *)op)->ref.term, ref) != 0)
+    while (op != NULL && !otp_ref_is(&((otp_op *)op)->ref, ref))
         op = op->next;
     return (otp_op *)op;
 }
@@ -369,7 +369,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
         thread->call_result = answer;
     else
         taken = enif_send(thread->run_env, &op->caller, NULL,
-                          enif_make_tuple3(env, otp_atom.reply, enif_make_copy(env, op->ref.term), answer)) != 0 &&
+                          enif_make_tuple3(env, otp_atom.reply, otp_ref_take(env, &op->ref), answer)) != 0 &&
                 taken;
     if (has_data && taken)
         otp_data_taken(&result->data);

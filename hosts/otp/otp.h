@@ -3,8 +3,9 @@
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
  * watches our poller through one port, whose owner runs it). outbox.c keeps messages in order, open.c has the calls
- * that open a socket, host.c is the engine's view of Erlang, data.c its memory, hosts/erlang its terms; inspect.c tells
- * what can be known of sockets, monitor.c tells those who have asked that one is closed. */
+ * that open a socket, host.c is the engine's view of Erlang, data.c its memory, refs.c what its waiting calls are known by,
+ * hosts/erlang its terms; inspect.c tells what can be known of sockets, monitor.c tells those who have asked that one is
+ * closed. */
 #ifndef GENTCP_OTP_H
 #define GENTCP_OTP_H
 
@@ -75,10 +76,11 @@ struct otp_socket {
     otp_socket **previous;        /* what points here; NULL: not on the list */
 };
 
-/* A reference that outlives its NIF call. */
+/* A reference that outlives its NIF call: refs.c. */
+typedef struct otp_shelf otp_shelf;
 typedef struct otp_ref {
-    struct otp_shelf *shelf; /* where it is kept */
-    ERL_NIF_TERM term;
+    otp_shelf *shelf; /* where it is kept; NULL: no longer */
+    uint8_t place;
 } otp_ref;
 
 typedef struct otp_op {
@@ -132,7 +134,7 @@ typedef struct otp_thread {
     uint8_t *scratch;
     otp_op *spares; /* some ops to use again */
     int spare_count;
-    struct otp_shelf *shelf;
+    otp_shelf *shelf;
     const otp_op *call_op; /* otp_call_begin; NULL: no call */
     ErlNifEnv *call_env;
     ERL_NIF_TERM call_result;
@@ -158,11 +160,6 @@ static inline otp_thread *otp_this_thread(void) {
 
 /* Before anything else of data.c; again is harmless. False: no memory. */
 bool otp_data_start(void);
-
-/* Keeps a reference. False: no memory. */
-bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref);
-/* Any thread. */
-void otp_ref_drop(otp_ref *ref);
 
 /* What gt_send hands to hold, as arg: where the parts come from. NULL: they can only be copied. */
 typedef struct otp_source {
@@ -191,6 +188,19 @@ bool otp_note_read(otp_socket *socket, const gt_data *data);
 void otp_collect_before_waiting(ErlNifEnv *env, otp_socket *socket);
 /* Makes the receiver of a message collect when it has received it and calls something. env: to be sent as msg_env. */
 void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *socket);
+
+/* ---- refs.c: references of calls that wait ---- */
+
+/* Keeps a reference. False: no memory. */
+bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref);
+/* Is it that one? Any thread, as are the next two; which of them come first is for the caller to see to. */
+bool otp_ref_is(const otp_ref *ref, ERL_NIF_TERM term);
+/* Gives it to env, and keeps it no longer. */
+ERL_NIF_TERM otp_ref_take(ErlNifEnv *env, otp_ref *ref);
+/* Keeps it no longer, if it still does. */
+void otp_ref_drop(otp_ref *ref);
+/* The shelf of a thread that ends. */
+void otp_shelf_leave(otp_shelf *shelf);
 
 /* ---- outbox.c: messages to owners ---- */
 

@@ -1,5 +1,5 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The OTP host: what a call costs that waits in a process with many messages.
+%% The OTP host: what a call costs that waits: time in a process with many messages, and memory.
 -module(gentcp_waiting_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").
@@ -11,13 +11,16 @@
     recv_does_not_look_at_the_mailbox/1,
     accept_does_not_look_at_the_mailbox/1,
     send_does_not_look_at_the_mailbox/1,
-    send_that_times_out_does_not_look_at_the_mailbox/1
+    send_that_times_out_does_not_look_at_the_mailbox/1,
+    a_call_that_waits_takes_no_memory_for_those_that_do_not_any_more/1
 ]).
 
 -define(WAIT, 5000).
 -define(LOCAL, {127, 0, 0, 1}).
 -define(MESSAGES, 100000).
 -define(CALLS, 20).
+-define(MANY, 20000).
+-define(LEFT, 500).
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -60,6 +63,36 @@ send_that_times_out_does_not_look_at_the_mailbox(_) ->
     independent_of_the_mailbox(fun(_) -> {error, timeout} = gentcp:send(C, "x") end, fun(_) -> ok end),
     ok = gentcp:setopts(C, [{linger, {true, 0}}]),
     close([C, S]).
+
+%% Of many calls a few go on waiting, one here and one there. (Accept, because many can wait on one socket.)
+a_call_that_waits_takes_no_memory_for_those_that_do_not_any_more(_) ->
+    {ok, {_, _, Handle} = L} = gentcp:listen(0, []),
+    [wait(Handle, 1) || _ <- lists:seq(1, 1000)],
+    Before = memory(),
+    Refs = [wait(Handle, I) || I <- lists:seq(1, ?MANY)],
+    Left = [Ref || Ref <- Refs, is_reference(Ref)],
+    ?LEFT = length(Left),
+    Used = memory() - Before,
+    ct:pal("~b bytes for a call that waits", [Used div ?LEFT]),
+    ?assert(Used < 1000 * ?LEFT),
+    {Cancelled, Answered} = lists:split(?LEFT div 2, Left),
+    [true = gentcp_nif:cancel(Handle, Ref) || Ref <- Cancelled],
+    close([L]),
+    [?assertMatch({'$gentcp', Ref, {error, closed}}, next()) || Ref <- Answered],
+    ?assertEqual({messages, []}, process_info(self(), messages)).
+
+%% Every so many calls, one that isn't cancelled.
+wait(Handle, I) ->
+    Ref = make_ref(),
+    wait = gentcp_nif:accept(Handle, Ref),
+    case I rem (?MANY div ?LEFT) of
+        0 -> Ref;
+        _ -> gentcp_nif:cancel(Handle, Ref)
+    end.
+
+memory() ->
+    erlang:garbage_collect(),
+    erlang:memory(total).
 
 %% Call is made often by one process that has no other message, and by one that has many; Answer lets it return. To
 %% look at a message once costs a reduction.
