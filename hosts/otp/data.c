@@ -29,8 +29,10 @@ static void end_thread(void *arg) {
         thread->spares = (otp_op *)op->op.next;
         enif_free(op);
     }
-    if (thread->shelf != NULL)
-        otp_shelf_leave(thread->shelf);
+    for (int i = 0; i < OTP_SHELVES; i++) {
+        if (thread->shelves[i] != NULL)
+            otp_shelf_leave(thread->shelves[i]);
+    }
     *thread = (otp_thread){0};
 }
 

@@ -37,7 +37,7 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     if (op == NULL)
         return NULL;
     *op = (otp_op){.op = {.kind = kind}};
-    if (!otp_ref_keep(&op->ref, ref)) {
+    if (!otp_ref_keep(&op->ref, ref, kind == GT_OP_RECV ? OTP_SHELF_OF_RECV : OTP_SHELF_OF_OTHERS)) {
         enif_free(op);
         return NULL;
     }

@@ -3,9 +3,9 @@
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
  * watches our poller through one port, whose owner runs it). outbox.c keeps messages in order, open.c has the calls
- * that open a socket, host.c is the engine's view of Erlang, data.c its memory, refs.c what its waiting calls are known by,
- * hosts/erlang its terms; inspect.c tells what can be known of sockets, monitor.c tells those who have asked that one is
- * closed. */
+ * that open a socket, host.c is the engine's view of Erlang, data.c its memory, refs.c what its waiting calls are known
+ * by, hosts/erlang its terms; inspect.c tells what can be known of sockets, monitor.c tells those who have asked that
+ * one is closed. */
 #ifndef GENTCP_OTP_H
 #define GENTCP_OTP_H
 
@@ -83,6 +83,9 @@ typedef struct otp_ref {
     uint8_t place;
 } otp_ref;
 
+/* Those of recv are apart: many of them wait for long, and so fill their shelves. */
+enum otp_shelf_of { OTP_SHELF_OF_RECV, OTP_SHELF_OF_OTHERS, OTP_SHELVES };
+
 typedef struct otp_op {
     gt_op op;    /* first */
     otp_ref ref; /* what Erlang knows it by: made by its caller for this call alone */
@@ -134,7 +137,7 @@ typedef struct otp_thread {
     uint8_t *scratch;
     otp_op *spares; /* some ops to use again */
     int spare_count;
-    otp_shelf *shelf;
+    otp_shelf *shelves[OTP_SHELVES];
     const otp_op *call_op; /* otp_call_begin; NULL: no call */
     ErlNifEnv *call_env;
     ERL_NIF_TERM call_result;
@@ -192,7 +195,7 @@ void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *socket);
 /* ---- refs.c: references of calls that wait ---- */
 
 /* Keeps a reference. False: no memory. */
-bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref);
+bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref, enum otp_shelf_of where);
 /* Is it that one? Any thread, as are the next two; which of them come first is for the caller to see to. */
 bool otp_ref_is(const otp_ref *ref, ERL_NIF_TERM term);
 /* Gives it to env, and keeps it no longer. */

@@ -2,7 +2,7 @@
 /* References that outlive the calls that made them: those of calls that wait.
  *
  * Only an environment can keep a term, each takes a kilobyte before it keeps any, and gives nothing back until it is
- * cleared. So many references share one, on a shelf. A thread puts those of its calls on its own shelf; any thread
+ * cleared. So many references share one, on a shelf. A thread puts those of its calls on shelves of its own; any thread
  * takes them off. What was taken off leaves its place free, and its term as litter: when the environment has made as
  * many terms as the shelf has places, those that are left move to a new one. A shelf with too many left for that is set
  * aside, and serves again, with whatever thread needs one, once enough of them are gone. So however calls come and go,
@@ -108,9 +108,9 @@ static bool clean(otp_shelf *shelf) {
     return true;
 }
 
-/* A shelf for this thread, with its lock held; there is room, or can be made by cleaning. NULL: no memory. */
-static otp_shelf *own_shelf(otp_thread *thread) {
-    otp_shelf *shelf = thread->shelf;
+/* A shelf of this thread's own, with its lock held; there is room, or can be made by cleaning. NULL: no memory. */
+static otp_shelf *own_shelf(otp_shelf **own) {
+    otp_shelf *shelf = *own;
 
     if (shelf != NULL) {
         gt_lock_take(&shelf->lock);
@@ -122,7 +122,7 @@ static otp_shelf *own_shelf(otp_thread *thread) {
     shelf = take_from_list();
     if (shelf == NULL)
         shelf = new_shelf();
-    thread->shelf = shelf;
+    *own = shelf;
     if (shelf == NULL)
         return NULL;
     gt_lock_take(&shelf->lock);
@@ -130,8 +130,8 @@ static otp_shelf *own_shelf(otp_thread *thread) {
     return shelf;
 }
 
-bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref) {
-    otp_shelf *shelf = own_shelf(otp_this_thread());
+bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref, enum otp_shelf_of where) {
+    otp_shelf *shelf = own_shelf(&otp_this_thread()->shelves[where]);
     bool room;
 
     if (shelf == NULL)
