@@ -51,7 +51,7 @@ struct gt_socket {
     int16_t owe_recv; /* ENDED: what the next recv answers, once; 0: nothing is owed */
     int16_t owe_send; /* ENDED: likewise for send */
     const gt_host *host;
-    gt_watch watch; /* its descriptor; watch.poller is where it is, or will be, watched */
+    gt_watch watch; /* its descriptor; watch.poller is where it is, was, or will be watched */
     gt_settings settings;
     /* Of the tcp_error that its owner was told, or is to be (held_messages); 0: of none. What a monitor tells of the
      * end, once host->closed is called. */

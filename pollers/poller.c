@@ -156,6 +156,10 @@ void gt_poller_close(gt_poller *poller) {
     user->release(poller);
 }
 
+const gt_poller_user *gt_poller_user_of(const gt_poller *poller) {
+    return poller->user;
+}
+
 int gt_poller_add(gt_poller *poller, gt_watch *watch) {
     gt_lock_take(&poller->lock);
     place(watch, GT_ON_NONE);
@@ -167,7 +171,6 @@ int gt_poller_add(gt_poller *poller, gt_watch *watch) {
 }
 
 static void take_out(gt_poller *poller, gt_watch *watch) {
-    watch->poller = NULL;
     poller->backend->remove(poller, watch);
     if (watch->on == GT_ON_TURNS) {
         watch_unlink(watch);

@@ -44,7 +44,7 @@ struct gt_watch {
     unsigned slot : GT_SLOT_BITS; /* the backend's: where it stands in an array */
     unsigned interest : 3;        /* the backend's: what is wanted */
     unsigned char on;             /* on which list it stands: turns, dead, or none */
-    gt_poller *poller;            /* set by adding, NULL after removal. Guarded by the user's lock */
+    gt_poller *poller;            /* set by adding, and left by removal. Guarded by the user's lock */
     gt_watch *next;
     gt_watch *previous;
 };
@@ -75,6 +75,8 @@ extern const gt_backend gt_backend_poll;  /* poll(2), for systems without epoll,
 int gt_poller_open(gt_poller **out, const gt_backend *backend, const gt_poller_user *user);
 /* Every watch must have been removed. */
 void gt_poller_close(gt_poller *poller);
+/* What it was opened with. */
+const gt_poller_user *gt_poller_user_of(const gt_poller *poller);
 
 /* Adds watch->fd; what is ready already will be reported. 0 or a negative errno (-ENOMEM, -ENOSPC).
  * A watch is in one poller at a time; to move it: remove, then add to the other. */

@@ -21,6 +21,7 @@ enum {
 };
 
 struct otp_poller {
+    gt_poller_user user; /* first */
     gt_poller *poller;
     ErlDrvPort port;
     int fd;
@@ -40,7 +41,6 @@ struct otp_poller {
 static gt_lock lock = GT_LOCK_INIT;
 static otp_poller *running;
 static otp_poller *ending; /* stopped, and the emulator may still look at its descriptor; one at a time */
-static gt_poller_user user;
 static _Atomic int64_t linger_us;
 static atomic_uint_fast64_t runs;
 static otp_totals totals; /* of closed sockets */
@@ -55,6 +55,10 @@ static void release(void *memory) {
 
 gt_poller *otp_poller_of(const otp_poller *p) {
     return p->poller;
+}
+
+otp_poller *otp_poller_that_watches(const gt_socket *socket) {
+    return (otp_poller *)(uintptr_t)gt_poller_user_of(socket->watch.poller);
 }
 
 void otp_poller_keep(otp_poller *p) {
@@ -89,7 +93,7 @@ bool otp_poller_stopped(otp_poller *p) {
 }
 
 void otp_poller_enlist(otp_socket *s) {
-    otp_poller *p = s->poller;
+    otp_poller *p = otp_poller_that_watches(&s->socket);
 
     gt_lock_take(&lock);
     if (s->previous == NULL && !p->stopped) {
@@ -184,11 +188,6 @@ void otp_poller_linger(int64_t microseconds) {
     atomic_store_explicit(&linger_us, microseconds, memory_order_relaxed);
 }
 
-static int init(void) {
-    gt_poller_user_init(&user, allocate, release);
-    return 0;
-}
-
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the emulator's */
 static ErlDrvData start(ErlDrvPort port, char *command) {
     otp_poller *p;
@@ -199,8 +198,9 @@ static ErlDrvData start(ErlDrvPort port, char *command) {
     if (p == NULL)
         return ERL_DRV_ERROR_GENERAL;
     *p = (otp_poller){.port = port};
+    gt_poller_user_init(&p->user, allocate, release);
     atomic_init(&p->references, 1);
-    if (gt_poller_open(&p->poller, &gt_backend_epoll, &user) != 0)
+    if (gt_poller_open(&p->poller, &gt_backend_epoll, &p->user) != 0)
         goto no_poller;
     p->fd = gt_poller_fd(p->poller);
     gt_lock_take(&lock);
@@ -344,7 +344,6 @@ static void stop_select(ErlDrvEvent event, void *reserved) {
 static char name[sizeof "gentcp_" + 2 * sizeof(void *)];
 
 static ErlDrvEntry entry = {
-    .init = init,
     .start = start,
     .stop = stop,
     .ready_input = ready_input,

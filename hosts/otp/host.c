@@ -202,7 +202,7 @@ int otp_hand_over(otp_socket *s, const ErlNifPid *from, const ErlNifPid *to) {
 
 int otp_pass_on(otp_socket *s, ErlNifEnv *env, const ErlNifPid *from, const ErlNifPid *to, ERL_NIF_TERM messages) {
     new_owner owner = {.pid = *to, .env = env, .messages = messages};
-    int error = gt_reown(&s->socket, from, &owner, otp_poller_of(s->poller));
+    int error = gt_reown(&s->socket, from, &owner, s->socket.watch.poller);
 
     if (error != 0) {
         send_all(s, from, env, messages);
@@ -223,7 +223,6 @@ static otp_socket *new_socket(otp_poller *poller) {
     if (s == NULL)
         return NULL;
     memset(s, 0, sizeof *s);
-    s->poller = poller;
     gt_socket_init(&s->socket, &otp_host, otp_poller_of(poller));
     return s;
 }
@@ -247,17 +246,18 @@ void otp_socket_gone(ErlNifEnv *env, void *socket) {
 
     (void)env;
     gt_socket_fini(&s->socket);
-    otp_poller_drop(s->poller);
+    otp_poller_drop(otp_poller_that_watches(&s->socket));
 }
 
 static gt_socket *create(gt_socket *listener, gt_op *op) {
     otp_socket *l = of(listener);
-    otp_socket *s = new_socket(l->poller);
+    otp_poller *poller = otp_poller_that_watches(listener);
+    otp_socket *s = new_socket(poller);
 
     (void)op;
     if (s == NULL)
         return NULL;
-    otp_poller_keep(l->poller);
+    otp_poller_keep(poller);
     s->shape = l->shape;
     return &s->socket;
 }
@@ -351,7 +351,8 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
     bool taken = true;
     ERL_NIF_TERM answer, binary;
 
-    if (has_connection && (otp_poller_stopped(of(socket)->poller) || !adopt(of(result->accepted), &op->caller))) {
+    if (has_connection &&
+        (otp_poller_stopped(otp_poller_that_watches(socket)) || !adopt(of(result->accepted), &op->caller))) {
         status = GT_CLOSED;
         taken = false;
     }

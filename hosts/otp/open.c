@@ -16,7 +16,7 @@ static ERL_NIF_TERM connect_with(ErlNifEnv *env, otp_socket *s, const otp_option
     otp_call_begin(env, op);
     status = gt_connect(&s->socket, options->list, options->count, to, &op->op);
     result = otp_call_answer(env, op, status);
-    if (status >= 0 && otp_poller_stopped(s->poller))
+    if (status >= 0 && otp_poller_stopped(otp_poller_that_watches(&s->socket)))
         gt_abort(&s->socket);
     if (status < 0)
         return result;
@@ -59,7 +59,7 @@ ERL_NIF_TERM otp_nif_connect(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]
 static ERL_NIF_TERM opened(ErlNifEnv *env, otp_socket *s, int status) {
     ERL_NIF_TERM result;
 
-    if (status == 0 && otp_poller_stopped(s->poller))
+    if (status == 0 && otp_poller_stopped(otp_poller_that_watches(&s->socket)))
         gt_abort(&s->socket);
     result = status < 0 ? otp_error(env, status) : enif_make_tuple2(env, otp_atom.ok, otp_socket_term(env, s));
     enif_release_resource(s);

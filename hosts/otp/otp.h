@@ -29,6 +29,8 @@ otp_poller *otp_poller_take(void);
 void otp_poller_keep(otp_poller *poller);
 void otp_poller_drop(otp_poller *poller);
 gt_poller *otp_poller_of(const otp_poller *poller);
+/* The one in which a socket is, was, or will be watched. */
+otp_poller *otp_poller_that_watches(const gt_socket *socket);
 /* One run of the running poller, by its runner: the process that first calls this, and no other one. False: it isn't.
  */
 bool otp_poller_run(ErlNifEnv *env);
@@ -63,8 +65,7 @@ size_t otp_poller_list(otp_socket **out, size_t room);
 
 struct otp_socket {
     gt_socket socket; /* first: the engine's pointers are ours */
-    otp_poller *poller;
-    ErlNifPid owner; /* this and what follows: guarded by socket.lock */
+    ErlNifPid owner;  /* this and what follows: guarded by socket.lock */
     ErlNifMonitor monitor;
     otp_shape shape;
     uint8_t sender;               /* otp_sender */
