@@ -18,6 +18,8 @@ enum {
     RUN_PERCENT = 10, /* of a time slice, that a run takes */
     FEW = 2,          /* sockets: not worth to schedule a process for, if it is always so few */
     RUNNERS = 100,    /* so many runs are the runner's after one that had more to do, or after a message of its own */
+    LOOK_US = 50,     /* so long at most a call looks again and again, while the poller lingers */
+    LOOKS = 16,       /* so many take about a hundredth of a time slice */
 };
 
 struct otp_poller {
@@ -31,9 +33,9 @@ struct otp_poller {
     atomic_bool asked;  /* the runner has been told, and hasn't begun */
     atomic_int runners; /* so many of the next runs are the runner's */
     atomic_bool runs_now;
-    bool lingers; /* guarded by runs_now, as is the next: microseconds */
-    int64_t lingers_until;
-    bool stopped; /* this and what follows: guarded by `lock` */
+    bool lingers;                  /* the poller stays ready. Guarded by runs_now */
+    _Atomic int64_t lingers_until; /* enif_monotonic_time's microseconds */
+    bool stopped;                  /* this and what follows: guarded by `lock` */
     otp_socket *sockets;
 };
 
@@ -226,36 +228,100 @@ no_poller:
     return ERL_DRV_ERROR_GENERAL;
 }
 
+static int64_t now_us(void) {
+    return enif_monotonic_time(ERL_NIF_USEC);
+}
+
+static bool begin_run(otp_poller *p) {
+    return !atomic_exchange(&p->runs_now, true);
+}
+
+static void end_run(otp_poller *p) {
+    atomic_store(&p->runs_now, false);
+}
+
+/* How many things were reported. */
+static int look(otp_poller *p) {
+    int found = gt_poller_run_on(p->poller, EVENTS_A_RUN);
+
+    atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed);
+    if (found > FEW)
+        atomic_store(&p->runners, RUNNERS);
+    else if (found > 0 && atomic_load(&p->runners) > 0)
+        atomic_fetch_sub(&p->runners, 1);
+    return found;
+}
+
+/* The same again and again, until there is something, or for LOOK_US: the emulator's own way from one look to the next
+ * takes as long as ten of these. A process (env; NULL: none) pays for that with its time slice. */
+static int look_for_a_while(otp_poller *p, ErlNifEnv *env) {
+    int64_t end = now_us() + LOOK_US;
+    int found = 0;
+
+    do {
+        for (int i = 0; i < LOOKS && found == 0; i++)
+            found = look(p);
+        if (env != NULL)
+            (void)enif_consume_timeslice(env, 1);
+    } while (found == 0 && now_us() < end);
+    return found;
+}
+
 /* With a linger time, the poller stays readable for so long after the last run that had something to do: the emulator
- * then looks in again, in between what else its schedulers have to run, instead of sleeping until it is woken. */
-static void linger(otp_poller *p, bool busy) {
+ * then looks in again, in between what else its schedulers have to run, instead of sleeping until it is woken. Unless
+ * that isn't needed, because a process looks itself. */
+static void linger(otp_poller *p, bool found, bool needed) {
     int64_t time = atomic_load_explicit(&linger_us, memory_order_relaxed);
     int64_t now;
 
     if (time == 0 && !p->lingers)
         return;
-    now = enif_monotonic_time(ERL_NIF_USEC);
-    if (busy)
-        p->lingers_until = now + time;
-    p->lingers = time > 0 && now < p->lingers_until;
+    now = now_us();
+    if (found)
+        atomic_store_explicit(&p->lingers_until, now + time, memory_order_relaxed);
+    p->lingers = needed && time > 0 && now < atomic_load_explicit(&p->lingers_until, memory_order_relaxed);
     gt_poller_stay_ready(p->poller, p->lingers);
 }
 
 /* One run, unless another thread makes one: false. */
-static bool run(otp_poller *p) {
-    int reported;
+static bool run(otp_poller *p, bool patient) {
+    int found;
 
-    if (atomic_exchange(&p->runs_now, true))
+    if (!begin_run(p))
         return false;
-    atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed);
-    reported = gt_poller_run_on(p->poller, EVENTS_A_RUN);
-    linger(p, reported > 0);
-    if (reported > FEW)
-        atomic_store(&p->runners, RUNNERS);
-    else if (reported > 0 && atomic_load(&p->runners) > 0)
-        atomic_fetch_sub(&p->runners, 1);
-    atomic_store(&p->runs_now, false);
+    found = patient && p->lingers ? look_for_a_while(p, NULL) : look(p);
+    linger(p, found > 0, true);
+    end_run(p);
     return true;
+}
+
+/* Bytes have to come before a recv can be answered. */
+static bool has_to_wait(otp_socket *s) {
+    bool so;
+
+    gt_lock_take(&s->socket.lock);
+    so = s->socket.state == GT_CONNECTED && s->socket.drained && s->socket.input == NULL;
+    gt_lock_drop(&s->socket.lock);
+    return so;
+}
+
+bool otp_poller_may_look(otp_socket *s) {
+    otp_poller *p = otp_poller_that_watches(&s->socket);
+
+    return atomic_load_explicit(&linger_us, memory_order_relaxed) != 0 && atomic_load(&p->runners) == 0 &&
+           has_to_wait(s) && now_us() < atomic_load_explicit(&p->lingers_until, memory_order_relaxed);
+}
+
+void otp_poller_look(ErlNifEnv *env, otp_socket *s) {
+    otp_poller *p = otp_poller_that_watches(&s->socket);
+    bool found;
+
+    if (!begin_run(p))
+        return;
+    gt_poller_stay_ready(p->poller, false); /* one scheduler is enough */
+    found = look_for_a_while(p, env) > 0;
+    linger(p, found, !found);
+    end_run(p);
 }
 
 static bool is_runner(otp_poller *p, ErlNifEnv *env) {
@@ -281,7 +347,7 @@ bool otp_poller_run(ErlNifEnv *env) {
         atomic_store(&p->asked, false);
         thread->run_env = env;
         otp_outbox_flush();
-        (void)run(p);
+        (void)run(p, false);
         thread->run_env = NULL;
         (void)enif_consume_timeslice(env, RUN_PERCENT);
     }
@@ -310,7 +376,7 @@ static void ready_input(ErlDrvData data, ErlDrvEvent event) {
     otp_poller *p = (otp_poller *)data;
 
     (void)event;
-    if (atomic_load(&p->runners) > 0 || !run(p))
+    if (atomic_load(&p->runners) > 0 || !run(p, true))
         (void)ask(p);
 }
 

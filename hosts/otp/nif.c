@@ -71,13 +71,29 @@ static ERL_NIF_TERM nif_accept(ErlNifEnv *env, int argc, arguments argv) {
 
 /* ---- receiving ---- */
 
-static ERL_NIF_TERM nif_recv(ErlNifEnv *env, int argc, arguments argv) {
+static ERL_NIF_TERM receive(ErlNifEnv *env, arguments argv) {
     ErlNifUInt64 length;
 
-    (void)argc;
     if (!enif_get_uint64(env, argv[1], &length) || length > SIZE_MAX)
         length = SIZE_MAX; /* a big integer */
     return call(env, argv, argv[2], GT_OP_RECV, (size_t)length, gt_recv);
+}
+
+static ERL_NIF_TERM nif_recv(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+
+    (void)argc;
+    return s != NULL && otp_poller_may_look(s) ? otp_atom.look : receive(env, argv);
+}
+
+/* After look. */
+static ERL_NIF_TERM nif_recv_looking(ErlNifEnv *env, int argc, arguments argv) {
+    otp_socket *s = socket_of(env, argv[0]);
+
+    (void)argc;
+    if (s != NULL && enif_is_identical(argv[3], otp_atom.yes))
+        otp_poller_look(env, s);
+    return receive(env, argv);
 }
 
 static ERL_NIF_TERM nif_unrecv(ErlNifEnv *env, int argc, arguments argv) {
@@ -397,7 +413,7 @@ static ERL_NIF_TERM nif_driver(ErlNifEnv *env, int argc, arguments argv) {
 
 /* What gentcp_nif.erl and this file expect of each other: another number whenever a function takes or returns something
  * else, so that neither runs with an older other. */
-enum { INTERFACE = 7 };
+enum { INTERFACE = 8 };
 
 /* Its address tells this library from a copy of it in another place. */
 static char instance;
@@ -445,6 +461,7 @@ static ErlNifFunc functions[] = {
     {"fdopen", 3, otp_nif_fdopen, 0},
     {"accept", 2, nif_accept, 0},
     {"recv", 3, nif_recv, 0},
+    {"recv", 4, nif_recv_looking, 0},
     {"unrecv", 2, nif_unrecv, 0},
     {"send", 2, nif_send, 0},
     {"send", 3, nif_send, 0},

@@ -61,6 +61,11 @@ void otp_poller_close_all(void);
 /* All of them, each with a reference: at most `room`; returns how many there are. */
 size_t otp_poller_list(otp_socket **out, size_t room);
 
+/* Will a recv have to wait, while the poller lingers for few sockets? No lock may be held, as for the next. */
+bool otp_poller_may_look(otp_socket *socket);
+/* Then runs its poller, in a process's call, until there is something: for some 50 us at most. */
+void otp_poller_look(ErlNifEnv *env, otp_socket *socket);
+
 /* ---- host.c: sockets and ops ---- */
 
 struct otp_socket {

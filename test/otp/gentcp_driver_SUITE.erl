@@ -20,6 +20,10 @@
     the_application_flushes_before_it_stops/1,
     the_poller_lingers_after_traffic_and_then_sleeps/1,
     lingering_lets_processes_run/1,
+    a_recv_that_has_to_wait_looks_itself_while_the_poller_lingers/1,
+    such_a_recv_looks_again_and_again/1,
+    it_does_not_where_several_sockets_are_busy/1,
+    it_does_not_where_a_process_can_run/1,
     a_bad_linger_time_is_refused/1,
     new_erlang_code_keeps_the_sockets/1,
     new_native_code_is_refused/1,
@@ -238,12 +242,68 @@ with_linger(Microseconds, Fun) ->
         ok = application:set_env(gentcp, linger, 0)
     end.
 
+a_recv_that_has_to_wait_looks_itself_while_the_poller_lingers(_) ->
+    on_one_scheduler(fun() ->
+        ?assertEqual(never_asked, recv_looks(1, 20)),
+        with_linger(1_000_000, fun() ->
+            until(fun() -> recv_looks(1, 20) =:= true end),
+            ?assertEqual(false, recv_looks(1, 0))
+        end),
+        ?assertEqual(never_asked, recv_looks(1, 20))
+    end).
+
+it_does_not_where_several_sockets_are_busy(_) ->
+    on_one_scheduler(fun() ->
+        with_linger(1_000_000, fun() -> until(fun() -> recv_looks(5, 20) =:= never_asked end) end)
+    end).
+
+it_does_not_where_a_process_can_run(_) ->
+    on_one_scheduler(fun() ->
+        with_linger(1_000_000, fun() ->
+            Busy = spawn_link(fun Work() -> Work() end),
+            ?assertEqual(false, recv_looks(1, 20)),
+            unlink(Busy),
+            exit(Busy, kill)
+        end)
+    end).
+
+%% Whether a recv looks that comes soon after so many sockets have received; never_asked: that was no question.
+recv_looks(Sockets, Timeout) ->
+    Pairs = [pair([binary]) || _ <- lists:seq(1, Sockets)],
+    Receivers = [spawn_recv(S) || {_, S} <- Pairs],
+    [await_blocked(Receiver) || Receiver <- Receivers],
+    [ok = gentcp:send(C, "ping") || {C, _} <- Pairs],
+    [receive {Receiver, {ok, <<"ping">>}} -> ok after ?WAIT -> error(silence) end || Receiver <- Receivers],
+    {_, S} = hd(Pairs),
+    Asker = spawn_link(fun() -> receive go -> {error, timeout} = gentcp:recv(S, 0, Timeout) end end),
+    _ = erlang:trace_pattern({gentcp_nif, recv, 4}, true, [local]),
+    1 = erlang:trace(Asker, true, [call]),
+    Monitor = monitor(process, Asker),
+    _ = erlang:send_after(1, Asker, go), % when this process waits
+    receive {'DOWN', Monitor, process, Asker, normal} -> ok after ?WAIT -> error(silence) end,
+    Delivered = erlang:trace_delivered(Asker),
+    receive {trace_delivered, Asker, Delivered} -> ok end,
+    close([Socket || {A, B} <- Pairs, Socket <- [A, B]]),
+    receive {trace, Asker, call, {gentcp_nif, recv, [_, _, _, Looks]}} -> Looks after 0 -> never_asked end.
+
+such_a_recv_looks_again_and_again(_) ->
+    with_linger(1_000_000, fun() ->
+        {C, {_, _, Handle} = S} = pair([binary]),
+        until(fun() ->
+            #{runs := Before} = gentcp_nif:totals(),
+            wait = gentcp_nif:recv(Handle, 0, Ref = make_ref(), true),
+            #{runs := Then} = gentcp_nif:totals(),
+            true = gentcp_nif:cancel(Handle, Ref),
+            Then - Before >= 16
+        end),
+        close([C, S])
+    end).
+
 %% On a single scheduler: would the poller hold it while it lingers, the processes were done when that is over.
 lingering_lets_processes_run(_) ->
-    Schedulers = erlang:system_flag(schedulers_online, 1),
-    Self = self(),
-    Partner = spawn_link(fun() -> bounce(Self, Self) end),
-    try
+    on_one_scheduler(fun() ->
+        Self = self(),
+        Partner = spawn_link(fun() -> bounce(Self, Self) end),
         with_linger(1_000_000, fun() ->
             {C, S} = pair([binary]),
             ok = gentcp:send(C, "ping"),
@@ -254,11 +314,17 @@ lingering_lets_processes_run(_) ->
             ?assert(Then > Before),
             until(fun() -> runs() > Then end),
             close([C, S])
-        end)
-    after
-        erlang:system_flag(schedulers_online, Schedulers),
+        end),
         unlink(Partner),
         exit(Partner, kill)
+    end).
+
+on_one_scheduler(Fun) ->
+    Schedulers = erlang:system_flag(schedulers_online, 1),
+    try
+        Fun()
+    after
+        erlang:system_flag(schedulers_online, Schedulers)
     end.
 
 bounce(From, To) ->

@@ -93,11 +93,21 @@ recv(Socket, Length, Timeout) when ?IS_LENGTH(Length), ?IS_TIMEOUT(Timeout) ->
 
 recv_for(?SOCKET(Handle), Length, Timeout) ->
     Ref = make_ref(),
-    case gentcp_nif:recv(Handle, Length, Ref) of
+    case try_recv(Handle, Length, Ref, Timeout) of
         {ok, _} = Result -> Result;
         wait -> received(await(Handle, Ref, Timeout));
         {wait, Option} -> received(await(Handle, Ref, default(Timeout, Option)));
         Result -> received(Result)
+    end.
+
+%% With the parameter linger: where nothing else can run, the call itself looks for what comes.
+try_recv(Handle, Length, Ref, Timeout) ->
+    case gentcp_nif:recv(Handle, Length, Ref) of
+        look ->
+            Looks = Timeout =/= 0 andalso erlang:statistics(total_run_queue_lengths) =:= 0,
+            gentcp_nif:recv(Handle, Length, Ref, Looks);
+        Answer ->
+            Answer
     end.
 
 received({list, Binary}) ->

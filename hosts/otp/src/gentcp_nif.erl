@@ -5,7 +5,7 @@
 -module(gentcp_nif).
 
 -export([directory/0, driver/0, run/0, posted/0]).
--export([connect/4, listen/2, fdopen/3, accept/2, recv/3, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
+-export([connect/4, listen/2, fdopen/3, accept/2, recv/3, recv/4, unrecv/2, send/2, send/3, sendv/2, sendv/3]).
 -export([sendfile/5, shutdown/2, close/2, abort/1, cancel/2]).
 -export([setopts/2, getopts/2, sockname/1, peername/1, hand_over/2, pass_on/3]).
 -export([getstat/1, info/1, monitor/1, cancel_monitor/1, sockets/0, totals/0, linger/1]).
@@ -22,7 +22,7 @@
 -type name() :: {ok, {inet:ip_address(), inet:port_number()} | {local, binary()}} | error().
 
 -define(NAME, "gentcp_nif").
--define(INTERFACE, 7).      % of these functions to the native ones: the same number stands in nif.c
+-define(INTERFACE, 8).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
@@ -76,8 +76,16 @@ accept(_Listener, _Ref) ->
 %% {list, Binary}: the socket's mode is list. {Header, Binary}: option header. A line of http comes ready.
 -spec recv(handle(), non_neg_integer(), reference()) ->
     {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() |
-    wait | {wait, timeout()}.
+    wait | {wait, timeout()} | look.
 recv(_Handle, _Length, _Ref) ->
+    ?NOT_LOADED.
+
+%% After look, which says that nothing was begun, and that it would have to wait while the poller lingers. Looks: it runs
+%% the poller first, for some 50 us at most, until there is something.
+-spec recv(handle(), non_neg_integer(), reference(), boolean()) ->
+    {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() |
+    wait | {wait, timeout()}.
+recv(_Handle, _Length, _Ref, _Looks) ->
     ?NOT_LOADED.
 
 %% posted: ok, and as of posted/0.
