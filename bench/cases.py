@@ -53,6 +53,7 @@ class Case:
     idle: int = 0  # connections beside those that work
     targets: tuple = ()
     calls: bool = False  # count system calls, too
+    busy: bool = False  # the load never sleeps
 
     @property
     def limit(self):
@@ -141,10 +142,12 @@ def other_cases():
                    targets=(Target("HTTP keep-alive under wrk: our requests/s over inet's", "inet", 1.3, 1.5, "rate"),))
     yield Case("one sends to 1000", "fanout", ERLANG, role="fanout", kind="download", connections=1000, cores=2)
     row = "one connection, two cores, with linger: round trips/s"
-    yield Case("one connection with linger", "linger", ("gentcp_linger", "gentcp", "inet", "c_epoll", "c_busy"),
-               connections=1, cores=2, targets=(
-                   Target(f"{row} over inet's", "inet", 2.3, 2.7, "rate", "gentcp_linger"),
-                   Target(f"{row} over a C server's that never sleeps", "c_busy", None, 0.9, "rate", "gentcp_linger")))
+    for busy in (False, True):
+        yield Case("one connection with linger" + (", load that never sleeps" if busy else ""), "linger",
+                   ("gentcp_linger", "gentcp", "inet", "c_epoll", "c_busy"), connections=1, cores=2, busy=busy, targets=(
+                       Target(f"{row} over inet's", "inet", 2.3, 2.7, "rate", "gentcp_linger"),
+                       Target(f"{row} over a C server's that never sleeps", "c_busy", None, 0.9, "rate",
+                              "gentcp_linger")))
     yield Case("one busy among 10000 idle", "idle", ERLANG + ("gentcp_alone",), connections=1, idle=10000, cores=2,
                targets=(Target("one busy among 10,000 idle: CPU over one busy alone", "gentcp_alone", 1.15, 1.05,
                                "more"),))

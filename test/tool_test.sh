@@ -180,6 +180,21 @@ load_keeps_its_rate() {
     at_least 501 "$(number messages)" && at_least "$(number messages)" 400 && grep -q 'p99.9' "$work/text" && interrupted
 }
 
+# Nanoseconds of CPU that all threads of a process have used; 0: it is gone.
+cpu_of() { cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%d\n", sum }'; }
+
+load_can_wait_without_sleeping() {
+    listen --echo || return
+    "$tool" load -q --busy -c 1 -r 1 -d 1000 --json "$work/report" 127.0.0.1 "$port" >"$work/text" &
+    client=$!
+    while ! at_least "$(cpu_of $client)" 300000000; do
+        kill -0 $client && [ "$(ps -o etimes= $client)" -lt 20 ] || return
+    done
+    kill -INT $client
+    wait $client
+    [ $? = 130 ] && at_least "$(number messages)" 1 && interrupted
+}
+
 load_reports_when_it_is_interrupted() {
     rm -f "$work/progress"
     listen --echo || return
@@ -219,7 +234,7 @@ for poller in epoll poll; do
         lines_are_packets_where_a_header_counts what_is_no_text_is_dumped http_is_shown_as_what_it_says \
         options_go_by_name bad_arguments_are_refused failures_are_told an_interruption_ends_a_talk \
         load_counts_what_comes_back load_has_other_kinds load_tells_what_the_server_uses \
-        load_keeps_its_rate load_reports_when_it_is_interrupted load_says_that_the_server_has_gone; do
+        load_keeps_its_rate load_can_wait_without_sleeping load_reports_when_it_is_interrupted load_says_that_the_server_has_gone; do
         check $name ", $poller"
     done
 done

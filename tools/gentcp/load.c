@@ -19,7 +19,7 @@ static load_settings settings = {
 
 /* ---- arguments ---- */
 
-enum { KEY_JSON = 0x100, KEY_PID };
+enum { KEY_JSON = 0x100, KEY_PID, KEY_BUSY };
 
 static const char *const kinds[] = {
     [LOAD_ECHO] = "echo", [LOAD_UPLOAD] = "upload", [LOAD_DOWNLOAD] = "download", [LOAD_CONNECT] = "connect"};
@@ -91,6 +91,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'q':
         settings.quiet = true;
         break;
+    case KEY_BUSY:
+        settings.busy = true;
+        break;
     case 'k':
         settings.kind = kind_argument(state, argument);
         break;
@@ -133,6 +136,7 @@ static const struct argp_option options[] = {
      "echo (the default); upload: send to a server that only reads; download: receive from one that only sends; "
      "connect: open and close connections",
      0},
+    {"busy", KEY_BUSY, NULL, 0, "Poll without sleeping until messages come", 0},
     {"pid", KEY_PID, "PID", 0, "The server's: tell what CPU time it uses, and its context switches", 0},
     {"json", KEY_JSON, "FILE", 0, "Write a report (-: to the standard output, instead of the text)", 0},
     {"quiet", 'q', NULL, 0, "No progress", 0},

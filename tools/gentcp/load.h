@@ -25,6 +25,7 @@ typedef struct load_settings {
     size_t size;
     double rate; /* messages a second in all; 0: as many as come back */
     double seconds, warmup;
+    bool busy; /* threads never sleep while they wait for messages */
     bool quiet;
 } load_settings;
 
