@@ -143,7 +143,7 @@ def other_cases():
     yield Case("one sends to 1000", "fanout", ERLANG, role="fanout", kind="download", connections=1000, cores=2)
     row = "one connection, two cores, with linger: round trips/s"
     for busy in (False, True):
-        yield Case("one connection with linger" + (", load that never sleeps" if busy else ""), "linger",
+        yield Case("one connection with linger" + (", busy load" if busy else ""), "linger",
                    ("gentcp_linger", "gentcp", "inet", "c_epoll", "c_busy"), connections=1, cores=2, busy=busy, targets=(
                        Target(f"{row} over inet's", "inet", 2.3, 2.7, "rate", "gentcp_linger"),
                        Target(f"{row} over a C server's that never sleeps", "c_busy", None, 0.9, "rate",
