@@ -4,12 +4,13 @@
  * Erlang keeps the order only of what comes from one sender: receivers with message_queue_data off_heap do see the
  * messages of two in another order. So each socket has one sender, which its first message decides.
  *
- * {active, true}: the runner, the process that runs the poller, in whose calls nearly all of these messages are made.
+ * Most: the runner, the process that runs the poller, in whose calls nearly all of these messages are made.
  * Of a process enif_send puts a message straight into the receiver's heap; of a sender that is none, each takes two
  * allocations, and the receiver's garbage collection frees a hundred of them at once, for 50 us. What another thread
  * makes, while it holds the socket's lock, waits here, and the runner sends it before all that it makes later itself.
  *
- * Else: nobody. setopts often finds the next packet in the buffer, and sends it at once. */
+ * {active, once} with packets: nobody. setopts often finds the next one in the buffer, and sends it at once. (Raw data
+ * is handed out whole, so there is none.) */
 #include <stdatomic.h>
 
 #include "hosts/otp/otp.h"
@@ -20,6 +21,12 @@ typedef struct letter {
     ErlNifPid to;
     ERL_NIF_TERM message;
 } letter;
+
+static enum otp_sender choose(const gt_settings *settings) {
+    bool finds_next = settings->active == GT_ACTIVE_ONCE && settings->framing.type != GT_PACKET_RAW;
+
+    return finds_next ? OTP_NOBODY : OTP_RUNNER;
+}
 
 /* Innermost. */
 static gt_lock lock = GT_LOCK_INIT;
@@ -85,7 +92,7 @@ bool otp_send_ordered(otp_socket *s, const ErlNifPid *to, ErlNifEnv *msg_env, ER
     ErlNifEnv *env = otp_this_thread()->run_env;
 
     if (s->sender == OTP_UNDECIDED)
-        s->sender = s->socket.settings.active == GT_ACTIVE_TRUE ? OTP_RUNNER : OTP_NOBODY;
+        s->sender = (uint8_t)choose(&s->socket.settings);
     if (s->sender == OTP_NOBODY)
         return enif_send(NULL, to, msg_env, message) != 0;
     if (env == NULL)

@@ -156,7 +156,11 @@ hand_on_at_once() ->
     [?assertEqual({Last, {tcp, S, <<I>>}}, next()) || I <- lists:seq(1, 20)],
     close([C, S]),
     unlink(Last),
-    exit(Last, kill).
+    Monitor = monitor(process, Last),
+    exit(Last, kill),
+    receive {'DOWN', Monitor, process, Last, killed} -> ok end,
+    _ = flush(), % it may have heard of the end, and passed that on
+    ok.
 
 %% Whenever it happens: either the new owner has the socket, and hears of it, or the socket is closed.
 owner_killed_while_handing_over(_) ->

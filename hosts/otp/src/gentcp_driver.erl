@@ -7,7 +7,7 @@
 -behaviour(gen_server).
 
 -export([ensure/0, start_link/0, sync/0]).
--export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -record(state, {driver :: string(), port :: port()}).
 
@@ -110,3 +110,9 @@ handle_info({'EXIT', _From, shutdown}, State) ->
     {stop, shutdown, State};
 handle_info(_Message, State) ->
     {noreply, State}.
+
+%% Before its name is free for another: whoever opens a socket then must not find this one's poller.
+-spec terminate(term(), #state{}) -> true.
+terminate(_Reason, #state{port = Port}) ->
+    catch port_close(Port),
+    true.
