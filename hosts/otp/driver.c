@@ -74,7 +74,7 @@ void otp_poller_drop(otp_poller *p) {
     enif_free(p);
 }
 
-otp_poller *otp_poller_take(void) {
+static otp_poller *take_running(void) {
     otp_poller *p;
 
     gt_lock_take(&lock);
@@ -83,6 +83,15 @@ otp_poller *otp_poller_take(void) {
         otp_poller_keep(p);
     gt_lock_drop(&lock);
     return p;
+}
+
+otp_poller *otp_poller_take(void) {
+    otp_poller *p = take_running();
+
+    if (p == NULL || !atomic_load(&p->served) || enif_is_process_alive(NULL, &p->runner))
+        return p;
+    otp_poller_drop(p); /* its port is about to stop, and would close what is opened now */
+    return NULL;
 }
 
 bool otp_poller_stopped(otp_poller *p) {
@@ -178,7 +187,7 @@ static void close_all(otp_poller *p) {
 }
 
 void otp_poller_close_all(void) {
-    otp_poller *p = otp_poller_take();
+    otp_poller *p = take_running();
 
     if (p == NULL)
         return;
@@ -337,7 +346,7 @@ static bool is_runner(otp_poller *p, ErlNifEnv *env) {
 
 bool otp_poller_run(ErlNifEnv *env) {
     otp_thread *thread = otp_this_thread();
-    otp_poller *p = otp_poller_take();
+    otp_poller *p = take_running();
     bool its_own;
 
     if (p == NULL)
@@ -361,7 +370,7 @@ static bool ask(otp_poller *p) {
 }
 
 bool otp_poller_ask(void) {
-    otp_poller *p = otp_poller_take();
+    otp_poller *p = take_running();
     bool asked;
 
     if (p == NULL)
@@ -421,10 +430,14 @@ static ErlDrvEntry entry = {
     .stop_select = stop_select,
 };
 
+static void add_entry(void) {
+    (void)snprintf(name, sizeof name, "gentcp_%" PRIxPTR, (uintptr_t)&entry);
+    add_driver_entry(&entry);
+}
+
 const char *otp_driver_start(void) {
-    if (name[0] == 0) { /* the emulator loads one library at a time */
-        (void)snprintf(name, sizeof name, "gentcp_%" PRIxPTR, (uintptr_t)&entry);
-        add_driver_entry(&entry);
-    }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, add_entry);
     return name;
 }

@@ -24,7 +24,7 @@ const char *otp_driver_start(void);
 /* A poller and the port that runs it. Lives until the port has stopped and no socket refers to it. */
 typedef struct otp_poller otp_poller;
 
-/* The running poller, with a reference for the caller; NULL: no port is open. */
+/* The running poller, for a new socket, with a reference for the caller; NULL: no port is open, or its owner is dead */
 otp_poller *otp_poller_take(void);
 void otp_poller_keep(otp_poller *poller);
 void otp_poller_drop(otp_poller *poller);

@@ -48,8 +48,8 @@ sync() ->
         exit:_ -> ok % its end has sent them
     end.
 
-%% Whether its port is open, or gone for good with the process. The port of another copy of the native code, whose
-%% module has been purged, knows nothing of this one's sockets: it has to make room.
+%% Its port is open; or it is on its way out, and another takes its place. The port of another copy of the native code,
+%% whose module has been purged, knows nothing of this one's sockets: it has to make room.
 await(Pid) ->
     Driver = gentcp_nif:driver(),
     Monitor = monitor(process, Pid),
@@ -59,13 +59,18 @@ await(Pid) ->
             ok;
         _Other ->
             exit(Pid, shutdown),
-            receive
-                {'DOWN', Monitor, process, Pid, _} -> ensure()
-            end
+            ensure_after(Monitor)
     catch
-        exit:_ ->
+        exit:{timeout, _} ->
             demonitor(Monitor, [flush]),
-            {error, closed}
+            {error, timeout};
+        exit:_ ->
+            ensure_after(Monitor)
+    end.
+
+ensure_after(Monitor) ->
+    receive
+        {'DOWN', Monitor, process, _, _} -> ensure()
     end.
 
 -spec init([]) -> {ok, #state{}} | {stop, term()}.
