@@ -211,6 +211,7 @@ static ErlDrvData start(ErlDrvPort port, char *command) {
     *p = (otp_poller){.port = port};
     gt_poller_user_init(&p->user, allocate, release);
     atomic_init(&p->references, 1);
+    atomic_init(&p->lingers_until, INT64_MIN); /* Erlang's time begins below 0 */
     if (gt_poller_open(&p->poller, &gt_backend_epoll, &p->user) != 0)
         goto no_poller;
     p->fd = gt_poller_fd(p->poller);

@@ -19,6 +19,7 @@
     the_application_takes_over_the_driver/1,
     the_application_flushes_before_it_stops/1,
     the_poller_lingers_after_traffic_and_then_sleeps/1,
+    a_new_poller_sleeps_until_there_is_traffic/1,
     lingering_lets_processes_run/1,
     a_recv_that_has_to_wait_looks_itself_while_the_poller_lingers/1,
     such_a_recv_looks_again_and_again/1,
@@ -209,6 +210,16 @@ the_poller_lingers_after_traffic_and_then_sleeps(_) ->
     ?assert(runs_of_an_echo() < 30),
     with_linger(100_000, fun() -> ?assert(runs_of_an_echo() > 300) end),
     ?assert(runs_of_an_echo() < 30).
+
+a_new_poller_sleeps_until_there_is_traffic(_) ->
+    with_linger(100_000, fun() ->
+        Driver = whereis(gentcp_driver),
+        exit(Driver, kill),
+        until(fun() -> not lists:member(whereis(gentcp_driver), [undefined, Driver]) end),
+        {ok, L} = gentcp:listen(0, []),
+        ?assert(asleep()),
+        close([L])
+    end).
 
 %% How often the poller has run when it sleeps again.
 runs_of_an_echo() ->
