@@ -405,10 +405,10 @@ int gt_poller_run(gt_poller *poller, int timeout_ms, int max_events) {
 
 int gt_poller_run_on(gt_poller *poller, int max_events) {
     size_t total = 0, spent;
-    int most = 0, reported;
+    int most = 0;
     gt_lock_take(&poller->lock);
     do {
-        reported = run_round(poller, 0, max_events, &spent);
+        int reported = run_round(poller, 0, max_events, &spent);
         most = reported > most || reported < 0 ? reported : most;
         total += spent;
     } while (spent > 0 && total < RUN_BYTES && gt_poller_has_turns(poller));
