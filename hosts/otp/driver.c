@@ -316,10 +316,13 @@ static bool has_to_wait(otp_socket *s) {
 }
 
 bool otp_poller_may_look(otp_socket *s) {
-    otp_poller *p = otp_poller_that_watches(&s->socket);
+    otp_poller *p;
 
-    return atomic_load_explicit(&linger_us, memory_order_relaxed) != 0 && atomic_load(&p->runners) == 0 &&
-           has_to_wait(s) && now_us() < atomic_load_explicit(&p->lingers_until, memory_order_relaxed);
+    if (atomic_load_explicit(&linger_us, memory_order_relaxed) == 0)
+        return false;
+    p = otp_poller_that_watches(&s->socket);
+    return atomic_load(&p->runners) == 0 && has_to_wait(s) &&
+           now_us() < atomic_load_explicit(&p->lingers_until, memory_order_relaxed);
 }
 
 void otp_poller_look(ErlNifEnv *env, otp_socket *s) {

@@ -40,10 +40,9 @@ static ERL_NIF_TERM waiting(ErlNifEnv *env, int32_t timeout) {
     return timeout == GT_INFINITY ? otp_atom.wait : enif_make_tuple2(env, otp_atom.wait, enif_make_int(env, timeout));
 }
 
-/* A call on socket argv[0] that may have to wait for the message of a reference. length: recv's. */
-static ERL_NIF_TERM call(ErlNifEnv *env, arguments argv, ERL_NIF_TERM ref, uint8_t kind, size_t length,
+/* A call on a socket (NULL: it is none) that may have to wait for the message of a reference. length: recv's. */
+static ERL_NIF_TERM call(ErlNifEnv *env, otp_socket *s, ERL_NIF_TERM ref, uint8_t kind, size_t length,
                          int (*start)(gt_socket *, gt_op *)) {
-    otp_socket *s = socket_of(env, argv[0]);
     ERL_NIF_TERM answer;
     otp_op *op;
     int status;
@@ -66,24 +65,24 @@ static ERL_NIF_TERM call(ErlNifEnv *env, arguments argv, ERL_NIF_TERM ref, uint8
 
 static ERL_NIF_TERM nif_accept(ErlNifEnv *env, int argc, arguments argv) {
     (void)argc;
-    return call(env, argv, argv[1], GT_OP_ACCEPT, 0, gt_accept);
+    return call(env, socket_of(env, argv[0]), argv[1], GT_OP_ACCEPT, 0, gt_accept);
 }
 
 /* ---- receiving ---- */
 
-static ERL_NIF_TERM receive(ErlNifEnv *env, arguments argv) {
+static ERL_NIF_TERM receive(ErlNifEnv *env, otp_socket *s, arguments argv) {
     ErlNifUInt64 length;
 
     if (!enif_get_uint64(env, argv[1], &length) || length > SIZE_MAX)
         length = SIZE_MAX; /* a big integer */
-    return call(env, argv, argv[2], GT_OP_RECV, (size_t)length, gt_recv);
+    return call(env, s, argv[2], GT_OP_RECV, (size_t)length, gt_recv);
 }
 
 static ERL_NIF_TERM nif_recv(ErlNifEnv *env, int argc, arguments argv) {
     otp_socket *s = socket_of(env, argv[0]);
 
     (void)argc;
-    return s != NULL && otp_poller_may_look(s) ? otp_atom.look : receive(env, argv);
+    return s != NULL && otp_poller_may_look(s) ? otp_atom.look : receive(env, s, argv);
 }
 
 /* After look. */
@@ -93,7 +92,7 @@ static ERL_NIF_TERM nif_recv_looking(ErlNifEnv *env, int argc, arguments argv) {
     (void)argc;
     if (s != NULL && enif_is_identical(argv[3], otp_atom.yes))
         otp_poller_look(env, s);
-    return receive(env, argv);
+    return receive(env, s, argv);
 }
 
 static ERL_NIF_TERM nif_unrecv(ErlNifEnv *env, int argc, arguments argv) {
@@ -219,7 +218,7 @@ static ERL_NIF_TERM nif_shutdown(ErlNifEnv *env, int argc, arguments argv) {
 
 static ERL_NIF_TERM nif_close(ErlNifEnv *env, int argc, arguments argv) {
     (void)argc;
-    return call(env, argv, argv[1], GT_OP_CLOSE, 0, gt_close);
+    return call(env, socket_of(env, argv[0]), argv[1], GT_OP_CLOSE, 0, gt_close);
 }
 
 static ERL_NIF_TERM nif_abort(ErlNifEnv *env, int argc, arguments argv) {
