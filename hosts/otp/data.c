@@ -157,9 +157,10 @@ void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary) {
  * looks at its bytes: it takes address space, and no memory. */
 enum {
     VIRTUAL_HEAP = 46422 * 8, /* bytes: min_bin_vheap_size, by default */
-    /* From so many bytes on, read by others since the socket's last read, it is worth it. With fewer, the caches hold
+    READ_UNIT = 16 * 1024,    /* bytes: what is received is large */
+    /* From so many units on, read by others since the socket's last read, it is worth it. With fewer, the caches hold
      * all that the processes keep. */
-    READ_BY_OTHERS = 512 * 1024,
+    READ_BY_OTHERS = 512 * 1024 / READ_UNIT,
 };
 
 static uint8_t nothing[VIRTUAL_HEAP + 8];
@@ -167,9 +168,9 @@ static uint8_t nothing[VIRTUAL_HEAP + 8];
 bool otp_note_read(otp_socket *s, const gt_data *data) {
     static atomic_uint total; /* bytes; it wraps round */
     uint32_t before = atomic_fetch_add_explicit(&total, (unsigned)data->size, memory_order_relaxed);
-    bool litters = before - s->read_at >= READ_BY_OTHERS;
+    bool litters = (uint16_t)(before / READ_UNIT - s->read_at) >= READ_BY_OTHERS;
 
-    s->read_at = before + (uint32_t)data->size;
+    s->read_at = (uint16_t)((before + (uint32_t)data->size) / READ_UNIT);
     __atomic_store_n(&s->litters, litters, __ATOMIC_RELAXED);
     return litters;
 }

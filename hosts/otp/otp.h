@@ -73,10 +73,10 @@ struct otp_socket {
     ErlNifPid owner;  /* this and what follows: guarded by socket.lock */
     ErlNifMonitor monitor;
     otp_shape shape;
-    uint8_t sender;               /* otp_sender */
-    bool monitored;               /* monitor watches owner */
+    uint8_t sender : 2;           /* otp_sender */
+    bool monitored : 1;           /* monitor watches owner */
     bool litters;                 /* data.c's, as is the next: its receiver should collect. Atomic */
-    uint32_t read_at;             /* how much had been received when it last was, by all sockets */
+    uint16_t read_at;             /* how much had been received when it last was, by all sockets: see otp_note_read */
     struct otp_monitor *monitors; /* guarded by monitor.c's lock */
     otp_socket *next;             /* otp_poller's list; guarded by its lock */
     otp_socket **previous;        /* what points here; NULL: not on the list */

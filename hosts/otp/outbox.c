@@ -92,7 +92,7 @@ bool otp_send_ordered(otp_socket *s, const ErlNifPid *to, ErlNifEnv *msg_env, ER
     ErlNifEnv *env = otp_this_thread()->run_env;
 
     if (s->sender == OTP_UNDECIDED)
-        s->sender = (uint8_t)choose(&s->socket.settings);
+        s->sender = choose(&s->socket.settings);
     if (s->sender == OTP_NOBODY)
         return enif_send(NULL, to, msg_env, message) != 0;
     if (env == NULL)

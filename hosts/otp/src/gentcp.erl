@@ -369,8 +369,10 @@ give_back() ->
 default(default, Option) -> Option;
 default(Timeout, _Option) -> Timeout.
 
-await(Handle, Ref, default) ->
-    await(Handle, Ref, infinity);
+await(_Handle, Ref, Timeout) when Timeout =:= default; Timeout =:= infinity ->
+    receive
+        ?REPLY(Ref, Result) -> Result
+    end;
 await(Handle, Ref, Timeout) ->
     receive
         ?REPLY(Ref, Result) -> Result
