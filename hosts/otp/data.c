@@ -175,6 +175,17 @@ bool otp_note_read(otp_socket *s, const gt_data *data) {
     return litters;
 }
 
+/* What lies beside the heap makes the next one larger, if both together fill more than the heap; it is larger by a step
+ * each time. The smallest heap has room for so many small messages, and what else is alive. */
+enum { FRAGMENTS = 6 };
+
+void otp_note_fragment(otp_socket *s) {
+    if (++s->fragments < FRAGMENTS)
+        return;
+    s->fragments = 0;
+    __atomic_store_n(&s->litters, true, __ATOMIC_RELAXED);
+}
+
 void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *s) {
     (void)enif_make_resource_binary(env, s, nothing, sizeof nothing);
 }

@@ -372,6 +372,8 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
         taken = enif_send(thread->run_env, &op->caller, NULL,
                           enif_make_tuple3(env, otp_atom.reply, otp_ref_take(env, &op->ref), answer)) != 0 &&
                 taken;
+    if (has_data && !direct && thread->run_env == NULL)
+        otp_note_fragment(of(socket));
     if (has_data && taken)
         otp_data_taken(&result->data);
     else if (has_data)

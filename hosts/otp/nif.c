@@ -268,6 +268,7 @@ static ERL_NIF_TERM nif_setopts(ErlNifEnv *env, int argc, arguments argv) {
     if (status == 0) {
         status = gt_set_options(&s->socket, options.list, options.count);
         otp_options_free(&options);
+        otp_collect_before_waiting(env, s);
     }
     return ok_or_posted(env, status);
 }

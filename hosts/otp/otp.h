@@ -69,14 +69,15 @@ void otp_poller_look(ErlNifEnv *env, otp_socket *socket);
 /* ---- host.c: sockets and ops ---- */
 
 struct otp_socket {
-    gt_socket socket; /* first: the engine's pointers are ours */
-    ErlNifPid owner;  /* this and what follows: guarded by socket.lock */
+    gt_socket socket;      /* first: the engine's pointers are ours */
+    otp_shape shape;       /* this and what follows: guarded by socket.lock */
+    uint8_t sender : 2;    /* otp_sender */
+    bool monitored : 1;    /* monitor watches owner */
+    uint8_t fragments : 3; /* data.c's, as are the next: messages that lie beside the receiver's heap */
+    bool litters;          /* its receiver should collect. Atomic */
+    uint16_t read_at;      /* how much had been received when it last was, by all sockets: see otp_note_read */
+    ErlNifPid owner;
     ErlNifMonitor monitor;
-    otp_shape shape;
-    uint8_t sender : 2;           /* otp_sender */
-    bool monitored : 1;           /* monitor watches owner */
-    bool litters;                 /* data.c's, as is the next: its receiver should collect. Atomic */
-    uint16_t read_at;             /* how much had been received when it last was, by all sockets: see otp_note_read */
     struct otp_monitor *monitors; /* guarded by monitor.c's lock */
     otp_socket *next;             /* otp_poller's list; guarded by its lock */
     otp_socket **previous;        /* what points here; NULL: not on the list */
@@ -193,6 +194,9 @@ void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary);
 
 /* Large data, in a buffer, is handed out. True: its receiver should collect its garbage early. */
 bool otp_note_read(otp_socket *socket, const gt_data *data);
+/* A small message is sent by nobody's process, and so lies beside its receiver's heap: which should collect after some
+ * of them. With the socket's lock held. */
+void otp_note_fragment(otp_socket *socket);
 /* If that was so since the last time: makes the process collect that is about to wait for more. env is its own. */
 void otp_collect_before_waiting(ErlNifEnv *env, otp_socket *socket);
 /* Makes the receiver of a message collect when it has received it and calls something. env: to be sent as msg_env. */

@@ -93,8 +93,10 @@ bool otp_send_ordered(otp_socket *s, const ErlNifPid *to, ErlNifEnv *msg_env, ER
 
     if (s->sender == OTP_UNDECIDED)
         s->sender = choose(&s->socket.settings);
-    if (s->sender == OTP_NOBODY)
+    if (s->sender == OTP_NOBODY) {
+        otp_note_fragment(s);
         return enif_send(NULL, to, msg_env, message) != 0;
+    }
     if (env == NULL)
         return post(to, message);
     otp_outbox_flush();

@@ -1,5 +1,6 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The OTP host: what a call costs that waits: time in a process with many messages, and memory.
+%% The OTP host: what a call costs that waits: time in a process with many messages, and memory; and what memory is left
+%% to a process that has received many.
 -module(gentcp_waiting_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").
@@ -12,7 +13,8 @@
     accept_does_not_look_at_the_mailbox/1,
     send_does_not_look_at_the_mailbox/1,
     send_that_times_out_does_not_look_at_the_mailbox/1,
-    a_call_that_waits_takes_no_memory_for_those_that_do_not_any_more/1
+    a_call_that_waits_takes_no_memory_for_those_that_do_not_any_more/1,
+    a_process_that_echoes_keeps_a_small_heap/1
 ]).
 
 -define(WAIT, 5000).
@@ -21,6 +23,8 @@
 -define(CALLS, 20).
 -define(MANY, 20000).
 -define(LEFT, 500).
+-define(ECHOES, 300).
+-define(SMALL, 8000).
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -88,6 +92,50 @@ wait(Handle, I) ->
     case I rem (?MANY div ?LEFT) of
         0 -> Ref;
         _ -> gentcp_nif:cancel(Handle, Ref)
+    end.
+
+%% Messages lie in its heap, or beside it. Of many connections the poller's process sends them, of a few another.
+a_process_that_echoes_keeps_a_small_heap(_) ->
+    Cases = [{Active, Packet, Pairs} || Active <- [false, once, true], Packet <- [raw, 4], Pairs <- [1, 10]],
+    Used = [{Case, memory_of_an_echo(Case)} || Case <- Cases],
+    ct:pal("~p", [Used]),
+    ?assertEqual([], [Larger || {_, Memory} = Larger <- Used, Memory > ?SMALL]).
+
+memory_of_an_echo({Active, Packet, Pairs}) ->
+    Connected = [pair([binary, {active, false}, {packet, Packet}]) || _ <- lists:seq(1, Pairs)],
+    Pids = [spawn_echo(S, Active) || {_, S} <- Connected],
+    [begin
+        [ok = gentcp:send(C, <<0:64/unit:8>>) || {C, _} <- Connected],
+        [{ok, <<0:64/unit:8>>} = gentcp:recv(C, 0, ?WAIT) || {C, _} <- Connected]
+     end || _ <- lists:seq(1, ?ECHOES)],
+    Used = lists:max([Memory || Pid <- Pids, {memory, Memory} <- [process_info(Pid, memory)]]),
+    close([C || {C, _} <- Connected]),
+    Used.
+
+spawn_echo(S, Active) ->
+    Pid = spawn_link(fun() ->
+        receive
+            go -> echo(S, Active)
+        end
+    end),
+    ok = gentcp:controlling_process(S, Pid),
+    ok = gentcp:setopts(S, [{active, Active}]),
+    Pid ! go,
+    Pid.
+
+echo(S, Active) ->
+    case next_of(S, Active) of
+        {ok, Data} -> ok = gentcp:send(S, Data), echo(S, Active);
+        {error, closed} -> ok
+    end.
+
+next_of(S, false) ->
+    gentcp:recv(S, 0);
+next_of(S, Active) ->
+    _ = Active =:= once andalso gentcp:setopts(S, [{active, once}]),
+    receive
+        {tcp, S, Data} -> {ok, Data};
+        {tcp_closed, S} -> {error, closed}
     end.
 
 memory() ->
