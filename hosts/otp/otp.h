@@ -69,9 +69,9 @@ void otp_poller_look(ErlNifEnv *env, otp_socket *socket);
 /* ---- host.c: sockets and ops ---- */
 
 struct otp_socket {
-    gt_socket socket;      /* first: the engine's pointers are ours */
-    otp_shape shape;       /* this and what follows: guarded by socket.lock */
-    uint8_t sender : 2;    /* otp_sender */
+    gt_socket socket; /* first: the engine's pointers are ours */
+    otp_shape shape;  /* this and what follows: guarded by socket.lock */
+    enum otp_sender sender : 2;
     bool monitored : 1;    /* monitor watches owner */
     uint8_t fragments : 3; /* data.c's, as are the next: messages that lie beside the receiver's heap */
     bool litters;          /* its receiver should collect. Atomic */
