@@ -36,7 +36,7 @@
 -define(IS_TIMEOUT(Timeout), (Timeout =:= infinity orelse is_integer(Timeout))).
 -define(IS_LENGTH(Length), is_integer(Length), Length >= 0).
 
-%% 35 words. A message with 64 bytes, which no longer take a place of their own, has 23.
+%% 35 words. A message with 64 bytes, the most that a binary has on the heap itself, has 23.
 -define(ROOM, #{1 => 0, 2 => 0, 3 => 0, 4 => 0, 5 => 0, 6 => 0, 7 => 0, 8 => 0, 9 => 0, 10 => 0, 11 => 0, 12 => 0,
                 13 => 0, 14 => 0, 15 => 0, 16 => 0, 17 => 0, 18 => 0, 19 => 0, 20 => 0, 21 => 0, 22 => 0, 23 => 0,
                 24 => 0, 25 => 0, 26 => 0, 27 => 0, 28 => 0, 29 => 0, 30 => 0, 31 => 0, 32 => 0}).
