@@ -5,7 +5,7 @@
 
 -include_lib("stdlib/include/assert.hrl").
 
--import(gentcp_sockets, [pair/1, close/1, await_blocked/1, next/0, until/1]).
+-import(gentcp_sockets, [pair/1, close/1, await_blocked/1, next/0, memory/0, until/1]).
 
 -export([all/0, suite/0]).
 -export([
@@ -139,10 +139,6 @@ next_of(S, Active) ->
         {tcp, S, Data} -> {ok, Data};
         {tcp_closed, S} -> {error, closed}
     end.
-
-memory() ->
-    erlang:garbage_collect(),
-    erlang:memory(total).
 
 %% Call is made often by one process that has no other message, and by one that has many; Answer lets it return. To
 %% look at a message once costs a reduction.
