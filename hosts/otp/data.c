@@ -177,7 +177,7 @@ bool otp_note_read(otp_socket *s, const gt_data *data) {
 
 /* What lies beside the heap makes the next one larger, if both together fill more than the heap; it is larger by a step
  * each time. The smallest heap has room for so many small messages, and what else is alive. */
-enum { FRAGMENTS = 6 };
+enum { FRAGMENTS = 6 }; /* at most 7: they are counted in three bits */
 
 void otp_note_fragment(otp_socket *s) {
     if (++s->fragments < FRAGMENTS)
