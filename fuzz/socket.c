@@ -136,6 +136,7 @@ static void do_recv(input *in) {
     how = take_byte(in);
     c->op.at_most = c->op.length > 0 && (how & 1) != 0;
     c->caller_dead = how > 250;
+    e->reads_on |= e->socket.read_ended;
     model_answered(c, gt_recv(&e->socket, &c->op));
 }
 
@@ -246,7 +247,9 @@ static void do_cancel(input *in) {
 
     if (e == NULL || !c->pending || c->cancelled || c->completions > 0)
         return;
+    model_keep(e); /* as whoever waits does, though others have closed the socket and forgotten it */
     waiting = gt_cancel(&e->socket, &c->op);
+    model_let_go(e);
     CHECK(waiting); /* it has not been completed */
     c->cancelled = true;
 }

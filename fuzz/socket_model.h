@@ -32,6 +32,7 @@ typedef struct end {
     bool reframed;
     bool passive_due; /* tcp_passive must be the next message */
     bool error_told, closed_told;
+    bool reads_on;     /* recv was called after the end: what comes then may be told, but no second end */
     bool connected;    /* and somebody knows it */
     bool paused;       /* no message may come */
     bool going_on;     /* what was held back may come, whatever the owner has set meanwhile */
@@ -74,6 +75,9 @@ void model_answered(call *c, int answer);
 /* The descriptor is open: what the peer sends from now on is awaited. */
 void model_opened(end *e);
 void model_drop(end *e);
+/* A reference more, and one less. */
+void model_keep(end *e);
+void model_let_go(end *e);
 /* Messages may come again: before gt_resume, and when an owner is found. */
 void model_goes_on(end *e);
 /* The peer has sent so much more. */
