@@ -67,10 +67,14 @@ static void accept_one(gt_socket *listener, int fd) {
         listener->listening.parked_fd = fd;
         return;
     }
-    if (taken && result.status == 0)
+    if (taken && result.status == 0) {
+        /* What an active one has got already, the poller reports: a host whose messages come from one process
+         * (hosts/otp/outbox.c) would have the accepting one wait for that, with each connection. */
+        connection->drained = connection->settings.active != GT_PASSIVE;
         gt_pump_input(connection);
-    else
+    } else {
         give_back(listener, connection);
+    }
     gt_lock_drop(&connection->lock);
     listener->host->let_go(connection);
 }

@@ -180,10 +180,19 @@ gt_option active(int mode, int count) {
     return (gt_option){.name = GT_OPT_ACTIVE, .number = mode, .extra = count};
 }
 
-gt_address loopback(uint16_t port) {
+static gt_address loopback(uint16_t port) {
     return (gt_address){
         .size = sizeof(struct sockaddr_in),
         .in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}}};
+}
+
+owned *listening(const gt_option *options, int count, gt_address *at) {
+    owned *o = new_socket();
+
+    *at = loopback(0);
+    assert_int_equal(gt_listen(&o->socket, options, count, at), 0);
+    assert_int_equal(gt_sockname(&o->socket, at), 0);
+    return o;
 }
 
 owned *connection(const gt_option *options, int count, int *peer) {

@@ -69,6 +69,8 @@ void settle(void);
 owned *new_socket(void);
 /* A connection from the engine to a plain descriptor. */
 owned *connection(const gt_option *options, int count, int *peer);
+/* A listener on the loopback, and where it is. */
+owned *listening(const gt_option *options, int count, gt_address *at);
 /* Drops the test's reference. */
 void let_go(gt_socket *socket);
 /* Closes the socket, and drops the reference. */
@@ -78,7 +80,6 @@ call new_call(enum gt_op_kind kind, size_t length);
 /* gt_sendfile. */
 int start_file(owned *o, call *c, int fd, int64_t offset, uint64_t size);
 gt_option active(int mode, int count);
-gt_address loopback(uint16_t port);
 /* Reads so much from a plain descriptor, while the poller runs; returns how much, that is size. Fails after 5 s. */
 size_t drain(int fd, size_t size);
 /* Writes to a plain descriptor. */

@@ -3,16 +3,14 @@
 #include "test/engine_fixture.h"
 
 static void a_connection_whose_accepter_died_goes_to_the_next(void **state) {
-    gt_address at = loopback(0);
-    owned *listener = new_socket();
+    gt_address at;
+    owned *listener = listening(PASSIVE, 1, &at);
     call dead = new_call(GT_OP_ACCEPT, 0);
     call next = new_call(GT_OP_ACCEPT, 0);
     int peer = socket(AF_INET, SOCK_STREAM, 0);
     char byte;
 
     (void)state;
-    assert_int_equal(gt_listen(&listener->socket, PASSIVE, 1, &at), 0);
-    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
     assert_int_equal(gt_accept(&listener->socket, &dead.op), GT_PENDING);
     dead.caller_dead = true;
     assert_int_equal(connect(peer, &at.any, at.size), 0);
@@ -26,15 +24,13 @@ static void a_connection_whose_accepter_died_goes_to_the_next(void **state) {
 }
 
 static void a_parked_connection_goes_with_its_listener(void **state) {
-    gt_address at = loopback(0);
-    owned *listener = new_socket();
+    gt_address at;
+    owned *listener = listening(NULL, 0, &at);
     call dead = new_call(GT_OP_ACCEPT, 0);
     int peer = socket(AF_INET, SOCK_STREAM, 0);
     char byte;
 
     (void)state;
-    assert_int_equal(gt_listen(&listener->socket, NULL, 0, &at), 0);
-    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
     assert_int_equal(gt_accept(&listener->socket, &dead.op), GT_PENDING);
     dead.caller_dead = true;
     assert_int_equal(connect(peer, &at.any, at.size), 0);
@@ -46,14 +42,12 @@ static void a_parked_connection_goes_with_its_listener(void **state) {
 
 static void accepters_are_served_in_order(void **state) {
     enum { N = 3 };
-    gt_address at = loopback(0);
-    owned *listener = new_socket();
+    gt_address at;
+    owned *listener = listening(PASSIVE, 1, &at);
     call calls[N];
     int peers[N];
 
     (void)state;
-    assert_int_equal(gt_listen(&listener->socket, PASSIVE, 1, &at), 0);
-    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
     for (int i = 0; i < N; i++) {
         calls[i] = new_call(GT_OP_ACCEPT, 0);
         assert_int_equal(gt_accept(&listener->socket, &calls[i].op), GT_PENDING);
@@ -70,6 +64,24 @@ static void accepters_are_served_in_order(void **state) {
         close(peers[i]);
     }
     finish(listener);
+}
+
+static void what_came_before_an_accept_is_told_by_the_poller(void **state) {
+    gt_address at;
+    owned *listener = listening(NULL, 0, &at);
+    call accepts = new_call(GT_OP_ACCEPT, 0);
+    int peer = socket(AF_INET, SOCK_STREAM, 0);
+
+    (void)state;
+    assert_int_equal(connect(peer, &at.any, at.size), 0);
+    put(peer, "abc");
+    assert_int_equal(gt_accept(&listener->socket, &accepts.op), 0);
+    assert_int_equal(accepts.accepted->event_count, 0);
+    run_while(&accepts.accepted->event_count, 0);
+    assert_memory_equal(accepts.accepted->data, "abc", 3);
+    finish(accepts.accepted);
+    finish(listener);
+    close(peer);
 }
 
 static void a_dead_owner_closes_its_socket(void **state) {
@@ -140,14 +152,12 @@ static void a_dead_owner_who_is_to_hear_of_an_earlier_end_closes_its_socket(void
 }
 
 static void a_cancelled_accept_leaves_the_others_their_turns(void **state) {
-    gt_address at = loopback(0);
-    owned *listener = new_socket();
+    gt_address at;
+    owned *listener = listening(PASSIVE, 1, &at);
     call calls[3];
     int peers[3];
 
     (void)state;
-    assert_int_equal(gt_listen(&listener->socket, PASSIVE, 1, &at), 0);
-    assert_int_equal(gt_sockname(&listener->socket, &at), 0);
     for (int i = 0; i < 3; i++) {
         calls[i] = new_call(GT_OP_ACCEPT, 0);
         assert_int_equal(gt_accept(&listener->socket, &calls[i].op), GT_PENDING);
@@ -165,15 +175,14 @@ static void a_cancelled_accept_leaves_the_others_their_turns(void **state) {
 }
 
 static void closing_answers_everybody_who_waits(void **state) {
-    gt_address at = loopback(0);
-    owned *listener = new_socket();
+    gt_address at;
+    owned *listener = listening(NULL, 0, &at);
     call accepts = new_call(GT_OP_ACCEPT, 0);
     call receives = new_call(GT_OP_RECV, 0);
     int peer;
     owned *o = connection(PASSIVE, 1, &peer);
 
     (void)state;
-    assert_int_equal(gt_listen(&listener->socket, NULL, 0, &at), 0);
     assert_int_equal(gt_accept(&listener->socket, &accepts.op), GT_PENDING);
     assert_int_equal(gt_recv(&o->socket, &receives.op), GT_PENDING);
     finish(listener);
@@ -257,6 +266,7 @@ int main(void) {
         ENGINE_TEST(a_connection_whose_accepter_died_goes_to_the_next),
         ENGINE_TEST(a_parked_connection_goes_with_its_listener),
         ENGINE_TEST(accepters_are_served_in_order),
+        ENGINE_TEST(what_came_before_an_accept_is_told_by_the_poller),
         ENGINE_TEST(a_dead_owner_closes_its_socket),
         ENGINE_TEST(a_large_packet_for_a_dead_owner_is_freed),
         ENGINE_TEST(an_owner_that_dies_before_tcp_passive_closes_its_socket),
