@@ -280,7 +280,7 @@ static void learn(gt_socket *s, size_t asked, size_t came) {
         s->streams = true;
     else if (came < DIRECT_BYTES)
         s->streams = false;
-    if (came < asked && !s->hung_up && (!s->streams || gt_poller_crowded(&s->watch)))
+    if (came < asked && !s->hung_up && (!s->streams || gt_poller_crowded(s->watch.poller)))
         s->drained = true;
     if (came >= (size_t)1 << s->read_shift && s->read_shift < GT_READ_SHIFT_MAX)
         s->read_shift++;

@@ -229,8 +229,8 @@ void gt_poller_spent(gt_watch *watch, size_t bytes) {
     (void)__atomic_fetch_add(&watch->poller->spent, bytes, __ATOMIC_RELAXED);
 }
 
-bool gt_poller_crowded(const gt_watch *watch) {
-    return __atomic_load_n(&watch->poller->crowded, __ATOMIC_RELAXED);
+bool gt_poller_crowded(const gt_poller *poller) {
+    return __atomic_load_n(&poller->crowded, __ATOMIC_RELAXED);
 }
 
 void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at) {

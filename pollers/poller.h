@@ -98,7 +98,7 @@ void gt_poller_again(gt_watch *watch);
  * taken. */
 void gt_poller_spent(gt_watch *watch, size_t bytes);
 /* Had the last run that reported anything more than one watch, or two, to report? No lock is taken. */
-bool gt_poller_crowded(const gt_watch *watch);
+bool gt_poller_crowded(const gt_poller *poller);
 
 /* Sets or moves a deadline: `expired` is called in the first run at or after the moment. */
 void gt_poller_set_deadline(gt_poller *poller, gt_deadline *deadline, int64_t at);

@@ -16,8 +16,7 @@
 enum {
     EVENTS_A_RUN = 256,
     RUN_PERCENT = 10, /* of a time slice, that a run takes */
-    FEW = 2,          /* sockets: not worth to schedule a process for, if it is always so few */
-    RUNNERS = 100,    /* so many runs are the runner's after one that had more to do, or after a message of its own */
+    RUNNERS = 100,    /* so many runs are the runner's after one with many to serve, or after a message of its own */
     LOOK_US = 50,     /* so long at most a call looks again and again, while the poller lingers */
     LOOKS = 16,       /* so many take about a hundredth of a time slice */
 };
@@ -250,14 +249,16 @@ static void end_run(otp_poller *p) {
     atomic_store(&p->runs_now, false);
 }
 
-/* How many things were reported. */
+/* How many things were reported, or a negative errno. */
 static int look(otp_poller *p) {
     int found = gt_poller_run_on(p->poller, EVENTS_A_RUN);
 
     atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed);
-    if (found > FEW)
+    if (found <= 0)
+        return found;
+    if (gt_poller_crowded(p->poller))
         atomic_store(&p->runners, RUNNERS);
-    else if (found > 0 && atomic_load(&p->runners) > 0)
+    else if (atomic_load(&p->runners) > 0) /* it isn't worth to schedule a process, if it is always so few */
         atomic_fetch_sub(&p->runners, 1);
     return found;
 }
