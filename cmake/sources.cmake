@@ -63,8 +63,7 @@ set(host_otp_sources
     hosts/otp/monitor.c
     hosts/otp/nif.c
     hosts/otp/open.c
-    hosts/otp/outbox.c
-    hosts/otp/refs.c)
+    hosts/otp/outbox.c)
 set(examples_programs chat_server echo_server first http_server rpc_client rpc_server)
 set(demo_programs exchange_client exchange_server)
 set(echo_programs client epoll_server gentcp_server)

@@ -29,10 +29,6 @@ static void end_thread(void *arg) {
         thread->spares = (otp_op *)op->op.next;
         enif_free(op);
     }
-    for (int i = 0; i < OTP_SHELVES; i++) {
-        if (thread->shelves[i] != NULL)
-            otp_shelf_leave(thread->shelves[i]);
-    }
     *thread = (otp_thread){0};
 }
 

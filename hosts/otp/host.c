@@ -22,9 +22,40 @@ static bool same(const ErlNifPid *a, const ErlNifPid *b) {
     return enif_compare_pids(a, b) == 0;
 }
 
+/* ---- tags ---- */
+
+bool otp_is_tag(ErlNifEnv *env, ERL_NIF_TERM term) {
+    ErlNifSInt64 number;
+
+    return enif_get_int64(env, term, &number) || enif_is_ref(env, term);
+}
+
+/* Only an environment can keep a term, and one takes 2.5 KB: mostly, callers take a number. */
+static bool keep_tag(ErlNifEnv *env, otp_tag *out, ERL_NIF_TERM term) {
+    if (enif_get_int64(env, term, &out->number))
+        return true;
+    out->env = enif_alloc_env();
+    if (out->env == NULL)
+        return false;
+    out->ref = enif_make_copy(out->env, term);
+    return true;
+}
+
+static bool same_tag(ErlNifEnv *env, const otp_tag *tag, ERL_NIF_TERM term) {
+    ErlNifSInt64 number;
+
+    if (tag->env != NULL)
+        return enif_compare(tag->ref, term) == 0;
+    return enif_get_int64(env, term, &number) && number == tag->number;
+}
+
+static ERL_NIF_TERM tag_term(ErlNifEnv *env, const otp_tag *tag) {
+    return tag->env != NULL ? enif_make_copy(env, tag->ref) : enif_make_int64(env, tag->number);
+}
+
 /* ---- ops ---- */
 
-otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
+otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM tag) {
     otp_thread *thread = otp_this_thread();
     otp_op *op = thread->spares;
 
@@ -37,7 +68,7 @@ otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref) {
     if (op == NULL)
         return NULL;
     *op = (otp_op){.op = {.kind = kind}};
-    if (!otp_ref_keep(&op->ref, ref, kind == GT_OP_RECV ? OTP_SHELF_OF_RECV : OTP_SHELF_OF_OTHERS)) {
+    if (!keep_tag(env, &op->tag, tag)) {
         enif_free(op);
         return NULL;
     }
@@ -56,7 +87,8 @@ static void free_file(gt_file *file) {
 void otp_op_free(otp_op *op) {
     otp_thread *thread = otp_this_thread();
 
-    otp_ref_drop(&op->ref);
+    if (op->tag.env != NULL)
+        enif_free_env(op->tag.env);
     if (op->op.kind == GT_OP_SENDFILE)
         free_file(op->op.file);
     if (thread->spare_count < SPARES) {
@@ -88,22 +120,22 @@ ERL_NIF_TERM otp_call_answer(ErlNifEnv *env, otp_op *op, int status) {
     return otp_error(env, status);
 }
 
-static otp_op *find_op(const gt_op_list *list, ERL_NIF_TERM ref) {
+static otp_op *find_op(ErlNifEnv *env, const gt_op_list *list, ERL_NIF_TERM tag) {
     gt_op *op = list->first;
 
-    while (op != NULL && !otp_ref_is(&((otp_op *)op)->ref, ref))
+    while (op != NULL && !same_tag(env, &((otp_op *)op)->tag, tag))
         op = op->next;
     return (otp_op *)op;
 }
 
-bool otp_cancel(otp_socket *s, ERL_NIF_TERM ref) {
+bool otp_cancel(ErlNifEnv *env, otp_socket *s, ERL_NIF_TERM tag) {
     otp_op *op;
     bool cancelled;
 
     gt_lock_take(&s->socket.lock);
-    op = find_op(&s->socket.readers, ref);
+    op = find_op(env, &s->socket.readers, tag);
     if (op == NULL)
-        op = find_op(&s->socket.writers, ref);
+        op = find_op(env, &s->socket.writers, tag);
     if (op != NULL)
         op->op.pinned = true;
     gt_lock_drop(&s->socket.lock);
@@ -370,7 +402,7 @@ static bool complete(gt_socket *socket, gt_op *base, const gt_result *result) {
         thread->call_result = answer;
     else
         taken = enif_send(thread->run_env, &op->caller, NULL,
-                          enif_make_tuple3(env, otp_atom.reply, otp_ref_take(env, &op->ref), answer)) != 0 &&
+                          enif_make_tuple3(env, otp_atom.reply, tag_term(env, &op->tag), answer)) != 0 &&
                 taken;
     if (has_data && !direct && thread->run_env == NULL)
         otp_note_fragment(of(socket));

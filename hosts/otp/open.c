@@ -6,8 +6,8 @@
 #include "hosts/otp/otp.h"
 
 static ERL_NIF_TERM connect_with(ErlNifEnv *env, otp_socket *s, const otp_options *options, const gt_address *to,
-                                 ERL_NIF_TERM ref) {
-    otp_op *op = otp_op_new(env, GT_OP_CONNECT, ref);
+                                 ERL_NIF_TERM tag) {
+    otp_op *op = otp_op_new(env, GT_OP_CONNECT, tag);
     ERL_NIF_TERM result;
     int status;
 
@@ -33,7 +33,7 @@ ERL_NIF_TERM otp_nif_connect(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[]
     int error;
 
     (void)argc;
-    if (!enif_is_ref(env, argv[3]))
+    if (!otp_is_tag(env, argv[3]))
         return enif_make_badarg(env);
     if (!otp_get_address(env, argv[0], AF_INET, &to) || !otp_get_port(env, argv[1], &port) || !otp_set_port(&to, port))
         return otp_error(env, GT_BADARG);

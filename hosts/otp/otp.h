@@ -3,9 +3,8 @@
  *
  * One shared object is a NIF library (nif.c: every call of gen_tcp) and a driver (driver.c: the emulator's poll set
  * watches our poller through one port, whose owner runs it). outbox.c keeps messages in order, open.c has the calls
- * that open a socket, host.c is the engine's view of Erlang, data.c its memory, refs.c what its waiting calls are known
- * by, hosts/erlang its terms; inspect.c tells what can be known of sockets, monitor.c tells those who have asked that
- * one is closed. */
+ * that open a socket, host.c is the engine's view of Erlang, data.c its memory, hosts/erlang its terms; inspect.c tells
+ * what can be known of sockets, monitor.c tells those who have asked that one is closed. */
 #ifndef GENTCP_OTP_H
 #define GENTCP_OTP_H
 
@@ -76,6 +75,7 @@ struct otp_socket {
     uint8_t fragments : 3; /* data.c's, as are the next: messages that lie beside the receiver's heap */
     bool litters;          /* its receiver should collect. Atomic */
     uint16_t read_at;      /* how much had been received when it last was, by all sockets: see otp_note_read */
+    uint8_t unmeasured;    /* so many more calls of recv, until one is to count its mailbox. Atomic */
     ErlNifPid owner;
     ErlNifMonitor monitor;
     struct otp_monitor *monitors; /* guarded by monitor.c's lock */
@@ -83,19 +83,18 @@ struct otp_socket {
     otp_socket **previous;        /* what points here; NULL: not on the list */
 };
 
-/* A reference that outlives its NIF call: refs.c. */
-typedef struct otp_shelf otp_shelf;
-typedef struct otp_ref {
-    otp_shelf *shelf; /* where it is kept; NULL: no longer */
-    uint8_t place;
-} otp_ref;
-
-/* Those of recv are apart: many of them wait for long, and so fill their shelves. */
-enum otp_shelf_of { OTP_SHELF_OF_RECV, OTP_SHELF_OF_OTHERS, OTP_SHELVES };
+/* What Erlang knows a call by that waits: a number, or a reference, both made by the caller for this call alone. */
+typedef struct otp_tag {
+    ErlNifEnv *env; /* the reference's; NULL: it is a number */
+    union {
+        ErlNifSInt64 number;
+        ERL_NIF_TERM ref;
+    };
+} otp_tag;
 
 typedef struct otp_op {
-    gt_op op;    /* first */
-    otp_ref ref; /* what Erlang knows it by: made by its caller for this call alone */
+    gt_op op; /* first */
+    otp_tag tag;
     ErlNifPid caller;
 } otp_op;
 
@@ -109,8 +108,10 @@ otp_socket *otp_socket_new(const ErlNifPid *owner);
 void otp_socket_gone(ErlNifEnv *env, void *socket);
 void otp_owner_down(ErlNifEnv *env, void *socket, ErlNifPid *owner, ErlNifMonitor *monitor);
 
-/* An op for a call of this process, which waits for a message with ref. NULL: no memory. */
-otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM ref);
+/* Is that a number or a reference? */
+bool otp_is_tag(ErlNifEnv *env, ERL_NIF_TERM term);
+/* An op for a call of this process, which waits for a message with that tag. NULL: no memory. */
+otp_op *otp_op_new(ErlNifEnv *env, uint8_t kind, ERL_NIF_TERM tag);
 /* For an op that the engine did not use. A sendfile's file goes with it: memory of enif_alloc, or NULL. */
 void otp_op_free(otp_op *op);
 
@@ -120,8 +121,8 @@ void otp_op_free(otp_op *op);
 void otp_call_begin(ErlNifEnv *env, const otp_op *op);
 ERL_NIF_TERM otp_call_answer(ErlNifEnv *env, otp_op *op, int status);
 
-/* Takes back the op of that ref: true if it will not be completed, false if it was (the message was sent). */
-bool otp_cancel(otp_socket *socket, ERL_NIF_TERM ref);
+/* Takes back the op of that tag: true if it will not be completed, false if it was (the message was sent). */
+bool otp_cancel(ErlNifEnv *env, otp_socket *socket, ERL_NIF_TERM tag);
 
 /* The first half of controlling_process: an error, or 0 if `to` is the owner already; GT_PENDING: the socket is paused,
  * and `from` has to collect the messages of the socket that it has got, and call otp_pass_on. */
@@ -144,7 +145,6 @@ typedef struct otp_thread {
     uint8_t *scratch;
     otp_op *spares; /* some ops to use again */
     int spare_count;
-    otp_shelf *shelves[OTP_SHELVES];
     const otp_op *call_op; /* otp_call_begin; NULL: no call */
     ErlNifEnv *call_env;
     ERL_NIF_TERM call_result;
@@ -201,19 +201,6 @@ void otp_note_fragment(otp_socket *socket);
 void otp_collect_before_waiting(ErlNifEnv *env, otp_socket *socket);
 /* Makes the receiver of a message collect when it has received it and calls something. env: to be sent as msg_env. */
 void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *socket);
-
-/* ---- refs.c: references of calls that wait ---- */
-
-/* Keeps a reference. False: no memory. */
-bool otp_ref_keep(otp_ref *out, ERL_NIF_TERM ref, enum otp_shelf_of where);
-/* Is it that one? Any thread, as are the next two; which of them come first is for the caller to see to. */
-bool otp_ref_is(const otp_ref *ref, ERL_NIF_TERM term);
-/* Gives it to env, and keeps it no longer. */
-ERL_NIF_TERM otp_ref_take(ErlNifEnv *env, otp_ref *ref);
-/* Keeps it no longer, if it still does. */
-void otp_ref_drop(otp_ref *ref);
-/* The shelf of a thread that ends. */
-void otp_shelf_leave(otp_shelf *shelf);
 
 /* ---- outbox.c: messages to owners ---- */
 

@@ -5,11 +5,12 @@
 
 -include_lib("stdlib/include/assert.hrl").
 
--import(gentcp_sockets, [pair/1, close/1, await_blocked/1, next/0, memory/0, until/1]).
+-import(gentcp_sockets, [pair/1, close/1, await_blocked/1, flush/0, next/0, memory/0, until/1]).
 
 -export([all/0, suite/0]).
 -export([
     recv_does_not_look_at_the_mailbox/1,
+    recv_takes_references_while_the_mailbox_is_long/1,
     accept_does_not_look_at_the_mailbox/1,
     send_does_not_look_at_the_mailbox/1,
     send_that_times_out_does_not_look_at_the_mailbox/1,
@@ -21,6 +22,7 @@
 -define(LOCAL, {127, 0, 0, 1}).
 -define(MESSAGES, 100000).
 -define(CALLS, 20).
+-define(MEASURED, 64). % one of so many calls of recv counts
 -define(MANY, 20000).
 -define(LEFT, 500).
 -define(ECHOES, 300).
@@ -32,13 +34,54 @@ suite() ->
 all() ->
     [Name || {Name, 1} <- ?MODULE:module_info(exports), Name =/= module_info].
 
+%% The first recv that waits counts what is there, so each process has a socket of its own.
 recv_does_not_look_at_the_mailbox(_) ->
+    Pairs = [{C, S}, {LaterC, LaterS}] = [pair([binary, {active, false}]) || _ <- [1, 2]],
+    Answer = fun(To) -> fun(Pid) -> await_blocked(Pid), ok = gentcp:send(To, "x") end end,
+    Call = fun(From) -> fun(_) -> {ok, <<"x">>} = gentcp:recv(From, 1, ?WAIT) end end,
+    Empty = reductions(0, Call(S), Answer(C)),
+    as_much_for_both(Empty, reductions(?MESSAGES, Call(LaterS), Answer(LaterC))),
+    close([Socket || {A, B} <- Pairs, Socket <- [A, B]]).
+
+%% It counts now and then, and always while there is much.
+recv_takes_references_while_the_mailbox_is_long(_) ->
     {C, S} = pair([binary, {active, false}]),
-    independent_of_the_mailbox(fun(_) -> {ok, <<"x">>} = gentcp:recv(S, 1, ?WAIT) end, fun(Pid) ->
-        await_blocked(Pid),
-        ok = gentcp:send(C, "x")
-    end),
+    Self = self(),
+    Pid = spawn_link(fun() -> receive_and_flush(S, Self) end),
+    _ = erlang:trace_pattern({gentcp_nif, recv, 3}, true, [local]),
+    1 = erlang:trace(Pid, true, [call]),
+    ?assert(is_integer(last_tag(Pid, C, "x"))),
+    [Pid ! I || I <- lists:seq(1, 1000)],
+    ?assert(is_reference(last_tag(Pid, C, "x"))),
+    ?assert(is_integer(last_tag(Pid, C, "f"))),
+    _ = erlang:trace_pattern({gentcp_nif, recv, 3}, false, [local]),
     close([C, S]).
+
+%% Tells of each byte. Flushes its mailbox at each "f".
+receive_and_flush(S, To) ->
+    case gentcp:recv(S, 1) of
+        {ok, Byte} ->
+            _ = [flush() || Byte =:= <<"f">>],
+            To ! {received, self()},
+            receive_and_flush(S, To);
+        {error, closed} ->
+            ok
+    end.
+
+%% Of the call that waits after some.
+last_tag(Pid, C, Data) ->
+    [
+        begin
+            await_blocked(Pid),
+            ok = gentcp:send(C, Data),
+            receive {received, Pid} -> ok after ?WAIT -> error(silence) end
+        end
+     || _ <- lists:seq(1, 2 * ?MEASURED)
+    ],
+    await_blocked(Pid),
+    Delivered = erlang:trace_delivered(Pid),
+    receive {trace_delivered, Pid, Delivered} -> ok end,
+    lists:last([Tag || {trace, _, call, {gentcp_nif, recv, [_, _, Tag]}} <- flush()]).
 
 accept_does_not_look_at_the_mailbox(_) ->
     {ok, L} = gentcp:listen(0, [{active, false}]),
@@ -73,25 +116,25 @@ a_call_that_waits_takes_no_memory_for_those_that_do_not_any_more(_) ->
     {ok, {_, _, Handle} = L} = gentcp:listen(0, []),
     [wait(Handle, 1) || _ <- lists:seq(1, 1000)],
     Before = memory(),
-    Refs = [wait(Handle, I) || I <- lists:seq(1, ?MANY)],
-    Left = [Ref || Ref <- Refs, is_reference(Ref)],
+    Tags = [wait(Handle, I) || I <- lists:seq(1, ?MANY)],
+    Left = [Tag || Tag <- Tags, is_integer(Tag)],
     ?LEFT = length(Left),
     Used = memory() - Before,
     ct:pal("~b bytes for a call that waits", [Used div ?LEFT]),
     ?assert(Used < 1000 * ?LEFT),
     {Cancelled, Answered} = lists:split(?LEFT div 2, Left),
-    [true = gentcp_nif:cancel(Handle, Ref) || Ref <- Cancelled],
+    [true = gentcp_nif:cancel(Handle, Tag) || Tag <- Cancelled],
     close([L]),
-    [?assertMatch({'$gentcp', Ref, {error, closed}}, next()) || Ref <- Answered],
+    [?assertMatch({'$gentcp', Tag, {error, closed}}, next()) || Tag <- Answered],
     ?assertEqual({messages, []}, process_info(self(), messages)).
 
 %% Every so many calls, one that isn't cancelled.
 wait(Handle, I) ->
-    Ref = make_ref(),
-    wait = gentcp_nif:accept(Handle, Ref),
+    Tag = erlang:unique_integer(),
+    wait = gentcp_nif:accept(Handle, Tag),
     case I rem (?MANY div ?LEFT) of
-        0 -> Ref;
-        _ -> gentcp_nif:cancel(Handle, Ref)
+        0 -> Tag;
+        _ -> gentcp_nif:cancel(Handle, Tag)
     end.
 
 %% Messages lie in its heap, or beside it: in any case if they meet a process that still runs, so each is awaited, and
@@ -143,7 +186,9 @@ next_of(S, Active) ->
 %% Call is made often by one process that has no other message, and by one that has many; Answer lets it return. To
 %% look at a message once costs a reduction.
 independent_of_the_mailbox(Call, Answer) ->
-    [Empty, Full] = [reductions(Messages, Call, Answer) || Messages <- [0, ?MESSAGES]],
+    as_much_for_both(reductions(0, Call, Answer), reductions(?MESSAGES, Call, Answer)).
+
+as_much_for_both(Empty, Full) ->
     ct:pal("reductions of ~b calls: ~b, and with ~b messages ~b", [?CALLS, Empty, ?MESSAGES, Full]),
     ?assert(Full < 2 * Empty + ?MESSAGES div 10).
 

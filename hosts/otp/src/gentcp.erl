@@ -32,7 +32,7 @@
 -type name() :: {inet:ip_address(), inet:port_number()} | inet:returned_non_ip_address().
 
 -define(SOCKET(Handle), {'$inet', gentcp, Handle}).
--define(REPLY(Ref, Result), {'$gentcp', Ref, Result}).
+-define(REPLY(Tag, Result), {'$gentcp', Tag, Result}).
 -define(IS_TIMEOUT(Timeout), (Timeout =:= infinity orelse is_integer(Timeout))).
 -define(IS_LENGTH(Length), is_integer(Length), Length >= 0).
 
@@ -40,6 +40,8 @@
 -define(ROOM, #{1 => 0, 2 => 0, 3 => 0, 4 => 0, 5 => 0, 6 => 0, 7 => 0, 8 => 0, 9 => 0, 10 => 0, 11 => 0, 12 => 0,
                 13 => 0, 14 => 0, 15 => 0, 16 => 0, 17 => 0, 18 => 0, 19 => 0, 20 => 0, 21 => 0, 22 => 0, 23 => 0,
                 24 => 0, 25 => 0, 26 => 0, 27 => 0, 28 => 0, 29 => 0, 30 => 0, 31 => 0, 32 => 0}).
+
+-define(MANY, 32). % messages: to look at so many costs what a reference does
 
 -define(COPY_BELOW, 65536).       % an iolist up to this size is copied,
 -define(PARTS_MAX, 16384).        % and one of more parts than this, too: the native code is not preempted
@@ -79,12 +81,7 @@ accept(Listener, Timeout) when ?IS_TIMEOUT(Timeout) ->
     accept_for(Listener, Timeout).
 
 accept_for(?SOCKET(Handle), Timeout) ->
-    Ref = make_ref(),
-    case gentcp_nif:accept(Handle, Ref) of
-        wait -> await(Handle, Ref, Timeout);
-        {wait, Option} -> await(Handle, Ref, default(Timeout, Option));
-        Result -> Result
-    end.
+    by_mailbox(Handle, Timeout, fun(Tag) -> gentcp_nif:accept(Handle, Tag) end).
 
 %% ---- receiving ----
 
@@ -98,20 +95,19 @@ recv(Socket, Length, Timeout) when ?IS_LENGTH(Length), ?IS_TIMEOUT(Timeout) ->
 
 recv_for(?SOCKET(Handle), Length, Timeout) ->
     _ = make_room(?ROOM),
-    Ref = make_ref(),
-    case try_recv(Handle, Length, Ref, Timeout) of
+    Tag = erlang:unique_integer(),
+    case try_recv(Handle, Length, Tag, Timeout) of
         {ok, _} = Result -> Result;
-        wait -> received(await(Handle, Ref, Timeout));
-        {wait, Option} -> received(await(Handle, Ref, default(Timeout, Option)));
-        Result -> received(Result)
+        measure -> received(by_mailbox(Handle, Timeout, fun(T) -> try_recv(Handle, Length, T, Timeout) end));
+        Answer -> received(answered(Answer, Handle, Tag, Timeout))
     end.
 
 %% With the parameter linger: where nothing else can run, the call itself looks for what comes.
-try_recv(Handle, Length, Ref, Timeout) ->
-    case gentcp_nif:recv(Handle, Length, Ref) of
+try_recv(Handle, Length, Tag, Timeout) ->
+    case gentcp_nif:recv(Handle, Length, Tag) of
         look ->
             Looks = Timeout =/= 0 andalso erlang:statistics(total_run_queue_lengths) =:= 0,
-            gentcp_nif:recv(Handle, Length, Ref, Looks);
+            gentcp_nif:recv(Handle, Length, Tag, Looks);
         Answer ->
             Answer
     end.
@@ -170,19 +166,11 @@ failed(Error) ->
 %% the caller's mailbox.
 send_waiting(Handle, Data) ->
     Ref = make_ref(),
-    case gentcp_nif:send(Handle, Data, Ref) of
-        wait -> await(Handle, Ref, infinity);
-        {wait, Timeout} -> await(Handle, Ref, Timeout);
-        Result -> Result
-    end.
+    answered(gentcp_nif:send(Handle, Data, Ref), Handle, Ref, default).
 
 sendv_waiting(Handle, Parts) ->
     Ref = make_ref(),
-    case gentcp_nif:sendv(Handle, Parts, Ref) of
-        wait -> await(Handle, Ref, infinity);
-        {wait, Timeout} -> await(Handle, Ref, Timeout);
-        Result -> Result
-    end.
+    answered(gentcp_nif:sendv(Handle, Parts, Ref), Handle, Ref, default).
 
 %% What file:sendfile/5 calls. enotsup: a file that isn't one of the system's; file then reads and sends it itself.
 -spec sendfile(socket(), file:fd(), integer(), integer()) -> {ok, non_neg_integer()} | {error, reason() | enotsup}.
@@ -190,10 +178,7 @@ sendfile(?SOCKET(Handle), #file_descriptor{module = prim_file} = File, Offset, B
     case prim_file:get_handle(File) of
         <<Fd:32/native>> ->
             Ref = make_ref(),
-            case gentcp_nif:sendfile(Handle, Fd, Offset, Bytes, Ref) of
-                wait -> await(Handle, Ref, infinity);
-                Result -> Result
-            end;
+            answered(gentcp_nif:sendfile(Handle, Fd, Offset, Bytes, Ref), Handle, Ref, infinity);
         {error, _} = Error ->
             Error
     end;
@@ -211,11 +196,8 @@ shutdown(?SOCKET(Handle), How) when How =:= read; How =:= write; How =:= read_wr
 
 -spec close(socket()) -> ok.
 close(?SOCKET(Handle) = Socket) ->
-    Ref = make_ref(),
-    case gentcp_nif:close(Handle, Ref) of
-        wait -> _ = await(Handle, Ref, infinity);
-        ok -> ok
-    end,
+    Tag = erlang:unique_integer(),
+    _ = answered(gentcp_nif:close(Handle, Tag), Handle, Tag, infinity),
     ok = told(gentcp_nif:posted()),
     receive
         {tcp_closed, Socket} -> ok
@@ -381,24 +363,42 @@ give_back() ->
 make_room(Map) ->
     Map#{1 := 0}.
 
-%% The call's own timeout comes before option timeout.
-default(default, Option) -> Option;
-default(Timeout, _Option) -> Timeout.
+%% Begins a call that may have to wait. The compiler lets a receive that waits for a reference begin where the mailbox
+%% ended when that was made, however much there is in it. But it has to be kept in native code, and sent: where little is
+%% in the mailbox, a number does.
+by_mailbox(Handle, Timeout, Begin) ->
+    case process_info(self(), message_queue_len) of
+        {message_queue_len, Length} when Length > ?MANY ->
+            Ref = make_ref(),
+            answered(Begin(Ref), Handle, Ref, Timeout);
+        _ ->
+            Tag = erlang:unique_integer(),
+            case Begin(Tag) of
+                measure -> by_mailbox(Handle, Timeout, Begin); % others receive from the socket, too
+                Answer -> answered(Answer, Handle, Tag, Timeout)
+            end
+    end.
 
-await(_Handle, Ref, Timeout) when Timeout =:= default; Timeout =:= infinity ->
+%% A call's own timeout comes before that of an option.
+answered(wait, Handle, Tag, Timeout) -> await(Handle, Tag, Timeout);
+answered({wait, Option}, Handle, Tag, default) -> await(Handle, Tag, Option);
+answered({wait, _}, Handle, Tag, Timeout) -> await(Handle, Tag, Timeout);
+answered(Result, _Handle, _Tag, _Timeout) -> Result.
+
+await(_Handle, Tag, Timeout) when Timeout =:= default; Timeout =:= infinity ->
     receive
-        ?REPLY(Ref, Result) -> Result
+        ?REPLY(Tag, Result) -> Result
     end;
-await(Handle, Ref, Timeout) ->
+await(Handle, Tag, Timeout) ->
     receive
-        ?REPLY(Ref, Result) -> Result
+        ?REPLY(Tag, Result) -> Result
     after gentcp_time:wait(Timeout) ->
-        case gentcp_nif:cancel(Handle, Ref) of
+        case gentcp_nif:cancel(Handle, Tag) of
             true ->
                 {error, timeout};
             false ->
                 receive
-                    ?REPLY(Ref, Result) -> Result
+                    ?REPLY(Tag, Result) -> Result
                 end
         end
     end.

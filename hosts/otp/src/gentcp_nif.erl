@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% The native functions. They return at once. Those that may have to wait take a reference that was made for this call
-%% alone: if they return wait, {'$gentcp', Ref, Result} comes as a message, unless cancel/2 says true. Handle is the third
+%% The native functions. They return at once. Those that may have to wait take a tag that was made for this call
+%% alone: if they return wait, {'$gentcp', Tag, Result} comes as a message, unless cancel/2 says true. Handle is the third
 %% element of a socket.
 -module(gentcp_nif).
 
@@ -12,9 +12,11 @@
 
 -on_load(load/0).
 
--export_type([handle/0, http_line/0]).
+-export_type([handle/0, tag/0, http_line/0]).
 
 -type handle() :: reference().
+%% With a reference, receive needn't look at what has been in the mailbox. It costs a twentieth of a round trip.
+-type tag() :: integer() | reference().
 -type socket() :: {'$inet', gentcp, handle()}.
 -type error() :: {error, atom()}.
 %% As of erlang:decode_packet/3.
@@ -22,7 +24,7 @@
 -type name() :: {ok, {inet:ip_address(), inet:port_number()} | {local, binary()}} | error().
 
 -define(NAME, "gentcp_nif").
--define(INTERFACE, 8).      % of these functions to the native ones: the same number stands in nif.c
+-define(INTERFACE, 9).      % of these functions to the native ones: the same number stands in nif.c
 -define(NOT_LOADED, erlang:nif_error(not_loaded)).
 
 load() ->
@@ -55,9 +57,9 @@ posted() ->
     ?NOT_LOADED.
 
 %% One address; a map or a path has its port in it, then Port is 0. The message's result is ok or an error.
--spec connect(inet:socket_address() | map(), inet:port_number(), list(), reference()) ->
+-spec connect(inet:socket_address() | map(), inet:port_number(), list(), tag()) ->
     {ok | wait, socket()} | error() | no_driver.
-connect(_Address, _Port, _Options, _Ref) ->
+connect(_Address, _Port, _Options, _Tag) ->
     ?NOT_LOADED.
 
 -spec listen(inet:port_number(), list()) -> {ok, socket()} | error() | no_driver.
@@ -69,23 +71,24 @@ listen(_Port, _Options) ->
 fdopen(_Fd, _Family, _Options) ->
     ?NOT_LOADED.
 
--spec accept(handle(), reference()) -> {ok, socket()} | error() | wait | {wait, timeout()}.
-accept(_Listener, _Ref) ->
+-spec accept(handle(), tag()) -> {ok, socket()} | error() | wait | {wait, timeout()}.
+accept(_Listener, _Tag) ->
     ?NOT_LOADED.
 
-%% {list, Binary}: the socket's mode is list. {Header, Binary}: option header. A line of http comes ready.
--spec recv(handle(), non_neg_integer(), reference()) ->
+%% {list, Binary}: the socket's mode is list. {Header, Binary}: option header. A line of http comes ready. measure: nothing
+%% was begun, and the caller should count what is in its mailbox first. Not with a reference.
+-spec recv(handle(), non_neg_integer(), tag()) ->
     {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() |
-    wait | {wait, timeout()} | look.
-recv(_Handle, _Length, _Ref) ->
+    wait | {wait, timeout()} | look | measure.
+recv(_Handle, _Length, _Tag) ->
     ?NOT_LOADED.
 
 %% After look, which says that nothing was begun, and that it would have to wait while the poller lingers. Looks: it runs
 %% the poller first, for some 50 us at most, until there is something.
--spec recv(handle(), non_neg_integer(), reference(), boolean()) ->
+-spec recv(handle(), non_neg_integer(), tag(), boolean()) ->
     {ok, binary() | http_line()} | {list | pos_integer(), binary()} | error() |
     wait | {wait, timeout()}.
-recv(_Handle, _Length, _Ref, _Looks) ->
+recv(_Handle, _Length, _Tag, _Looks) ->
     ?NOT_LOADED.
 
 %% posted: ok, and as of posted/0.
@@ -93,37 +96,37 @@ recv(_Handle, _Length, _Ref, _Looks) ->
 unrecv(_Handle, _Data) ->
     ?NOT_LOADED.
 
-%% {wait, Data}: nothing was sent, because the send would have to wait; to do so takes a reference. It gives the data
+%% {wait, Data}: nothing was sent, because the send would have to wait; to do so takes a tag. It gives the data
 %% back, so that the caller needn't keep it, and it can be collected at the end of this call (data.c).
 -spec send(handle(), binary()) -> ok | error() | {wait, binary()}.
 send(_Handle, _Data) ->
     ?NOT_LOADED.
 
 %% {wait, Timeout}: Timeout is option send_timeout; wait: it is infinity.
--spec send(handle(), binary(), reference()) -> ok | error() | wait | {wait, timeout()}.
-send(_Handle, _Data, _Ref) ->
+-spec send(handle(), binary(), tag()) -> ok | error() | wait | {wait, timeout()}.
+send(_Handle, _Data, _Tag) ->
     ?NOT_LOADED.
 
 -spec sendv(handle(), [binary()]) -> ok | error() | {wait, [binary()]}.
 sendv(_Handle, _Binaries) ->
     ?NOT_LOADED.
 
--spec sendv(handle(), [binary()], reference()) -> ok | error() | wait | {wait, timeout()}.
-sendv(_Handle, _Binaries, _Ref) ->
+-spec sendv(handle(), [binary()], tag()) -> ok | error() | wait | {wait, timeout()}.
+sendv(_Handle, _Binaries, _Tag) ->
     ?NOT_LOADED.
 
 %% Fd: the system's number of a file. Size 0: up to its end. The message's result is {ok, Sent} or an error.
--spec sendfile(handle(), non_neg_integer(), integer(), integer(), reference()) ->
+-spec sendfile(handle(), non_neg_integer(), integer(), integer(), tag()) ->
     {ok, non_neg_integer()} | error() | wait.
-sendfile(_Handle, _Fd, _Offset, _Size, _Ref) ->
+sendfile(_Handle, _Fd, _Offset, _Size, _Tag) ->
     ?NOT_LOADED.
 
 -spec shutdown(handle(), read | write | read_write) -> ok | error().
 shutdown(_Handle, _How) ->
     ?NOT_LOADED.
 
--spec close(handle(), reference()) -> ok | wait.
-close(_Handle, _Ref) ->
+-spec close(handle(), tag()) -> ok | wait.
+close(_Handle, _Tag) ->
     ?NOT_LOADED.
 
 %% Closes without flushing.
@@ -132,8 +135,8 @@ abort(_Handle) ->
     ?NOT_LOADED.
 
 %% True: there will be no message; false: it has been sent.
--spec cancel(handle(), reference()) -> boolean().
-cancel(_Handle, _Ref) ->
+-spec cancel(handle(), tag()) -> boolean().
+cancel(_Handle, _Tag) ->
     ?NOT_LOADED.
 
 %% posted: as of unrecv/2.
