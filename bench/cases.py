@@ -47,10 +47,13 @@ class Case:
     size: int = 64
     connections: int = 50
     cores: int = 1  # 1: client and server share one; 2: one each
-    kind: str = "echo"  # of load: echo, upload, download, connect, http, memory; client: the server is a C program
+    # of load: echo, upload, download, connect, http, memory; arrival: to a server that others keep busy; client: the
+    # server is a C program
+    kind: str = "echo"
     acceptors: int = 1
     listeners: int = 1
     idle: int = 0  # connections beside those that work
+    crowd: int = 0  # connections that work beside those that arrive
     targets: tuple = ()
     calls: bool = False  # count system calls, too
     busy: bool = False  # the load never sleeps
@@ -151,6 +154,10 @@ def other_cases():
     yield Case("one busy among 10000 idle", "idle", ERLANG + ("gentcp_alone",), connections=1, idle=10000, cores=2,
                targets=(Target("one busy among 10,000 idle: CPU over one busy alone", "gentcp_alone", 1.15, 1.05,
                                "more"),))
+    yield Case("100 arrive, 500 are busy", "arrivals", (*ERLANG, "c_epoll"), mode="active", kind="arrival", connections=100,
+               crowd=500, cores=2, targets=tuple(
+                   Target(f"clients that arrive at a busy server: {peer}'s time until the first reply, over ours", peer,
+                          None, 1.0) for peer in ("inet", "socket")))
     yield Case("memory of an idle connection", "memory", ERLANG, role="idle", kind="memory", connections=10000,
                targets=(Target("memory of an idle socket, with its process: inet's over ours", "inet", 1.8, 2.5),))
 

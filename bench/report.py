@@ -8,6 +8,7 @@ COLOURS = {"gentcp": "#1b7f5c", "gentcp_linger": "#12543d", "gentcp_one": "#7ec9
            "inet": "#8c8c8c", "inet64k": "#5a5a5a", "socket": "#c2a14d", "c_epoll": "#2b5c8a", "c_busy": "#6f9bc2",
            "c_gentcp": "#4fae8a", "c_libuv": "#a05195"}
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+AXES = {"bytes": "bytes a connection", "us each": "us a connection, until its first reply"}
 VERDICTS = {"stretch": "stretch reached", "floor": "floor reached", "MISSED": "**missed**"}
 
 
@@ -83,7 +84,7 @@ def draw_group(group, members, machine, work, out):
     data.write_text("\n".join(rows) + "\n", encoding="utf-8")
     plots = ", ".join(f"'{data}' using {3 * i + 2}:{3 * i + 3}:{3 * i + 4}:xtic(1) title '{name}' "
                       f"linecolor rgb '{COLOURS[name]}'" for i, name in enumerate(servers))
-    unit = "bytes a connection" if members[0]["unit"] == "bytes" else "server CPU, us a message"
+    unit = AXES.get(members[0]["unit"], "server CPU, us a message")
     width = max(640, 300 + 30 * len(members) * len(servers))
     script = f"""
 set terminal svg size {width},520 font 'sans-serif,12' background 'white' noenhanced
@@ -178,7 +179,9 @@ def figures_table(results):
             for key, form in (("per_second", "{:.0f}"), ("p50", "{:.0f}"), ("p99", "{:.0f}"), ("switches", "{:.2f}")):
                 row.append(form.format(median(runs, key)) if all(run.get(key) is not None for run in runs) else "")
             rows.append(row)
-    return "## All figures\n\nServer CPU in us a message; of memory, bytes a connection.\n\n" + table(
+    units = ("Server CPU in us a message; of memory, bytes a connection; of clients that arrive, the time until all have had "
+             "a reply, in us each.")
+    return f"## All figures\n\n{units}\n\n" + table(
         ["case", "server", "cost", "a second", "p50 us", "p99 us", "context switches a message"], rows)
 
 

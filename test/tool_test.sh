@@ -144,6 +144,14 @@ number() { sed -n "s/^ *\"$1\": \([0-9.]*\),*\$/\1/p" "$work/report"; }
 # at_least NUMBER NUMBER
 at_least() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a >= b) }'; }
 
+# load_for_a_second ARGUMENT...: runs gentcp load, and goes on when it has shown its progress.
+load_for_a_second() {
+    rm -f "$work/progress"
+    "$tool" load "$@" --json "$work/report" 127.0.0.1 "$port" 2>"$work/progress" >"$work/text" &
+    client=$!
+    while ! [ -s "$work/progress" ]; do kill -0 $client || return; done
+}
+
 load_counts_what_comes_back() {
     for packet in raw line 1; do
         listen --echo --packet "$packet" || return
@@ -180,6 +188,26 @@ load_keeps_its_rate() {
     at_least 501 "$(number messages)" && at_least "$(number messages)" 400 && grep -q 'p99.9' "$work/text" && interrupted
 }
 
+# A server that stops after a second is waited for until a second after the end.
+load_counts_replies_that_never_come() {
+    listen --echo && load_for_a_second -c 3 -d 2 || return
+    kill -STOP "$server"
+    wait $client
+    status=$?
+    kill -CONT "$server"
+    [ $status = 0 ] && [ "$(number unfinished)" = 3 ] && at_least "$(number max)" 1000000 && interrupted
+}
+
+# What it takes until the server has accepted all is no part of what is measured.
+load_begins_when_all_have_had_a_reply() {
+    listen --echo || return
+    kill -STOP "$server"
+    load_for_a_second -c 3 -d 0.3 || return
+    kill -CONT "$server"
+    wait $client && at_least "$(number messages)" 3 && at_least 900000 "$(number max)" &&
+        [ "$(number unfinished)" = 0 ] && interrupted
+}
+
 # Nanoseconds of CPU that all threads of a process have used; 0: it is gone.
 cpu_of() { cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%d\n", sum }'; }
 
@@ -196,22 +224,14 @@ load_can_wait_without_sleeping() {
 }
 
 load_reports_when_it_is_interrupted() {
-    rm -f "$work/progress"
-    listen --echo || return
-    "$tool" load -c 2 -d 1000 --json "$work/report" 127.0.0.1 "$port" 2>"$work/progress" >"$work/text" &
-    client=$!
-    while ! [ -s "$work/progress" ]; do kill -0 $client || return; done
+    listen --echo && load_for_a_second -c 2 -d 1000 || return
     kill -INT $client
     wait $client
     [ $? = 130 ] && at_least "$(number messages)" 1 && at_least "$(number seconds)" 0.5 && interrupted
 }
 
 load_says_that_the_server_has_gone() {
-    rm -f "$work/progress"
-    listen --echo || return
-    "$tool" load -c 2 -d 1000 --json "$work/report" 127.0.0.1 "$port" 2>"$work/progress" >"$work/text" &
-    client=$!
-    while ! [ -s "$work/progress" ]; do kill -0 $client || return; done
+    listen --echo && load_for_a_second -c 2 -d 1000 || return
     interrupted
     wait $client
     [ $? = 1 ] && [ "$(number lost)" = 2 ] && grep -q '(closed)' "$work/text"
@@ -234,6 +254,7 @@ for poller in epoll poll; do
         lines_are_packets_where_a_header_counts what_is_no_text_is_dumped http_is_shown_as_what_it_says \
         options_go_by_name bad_arguments_are_refused failures_are_told an_interruption_ends_a_talk \
         load_counts_what_comes_back load_has_other_kinds load_tells_what_the_server_uses \
+        load_counts_replies_that_never_come load_begins_when_all_have_had_a_reply \
         load_keeps_its_rate load_can_wait_without_sleeping load_reports_when_it_is_interrupted load_says_that_the_server_has_gone; do
         check $name ", $poller"
     done

@@ -129,7 +129,7 @@ static const struct argp_option options[] = {
     {"size", 's', "BYTES", 0, "Of a message, without its header (64)", 0},
     {"pipeline", 'P', "N", 0, "Messages under way on each connection, at most (1)", 0},
     {"duration", 'd', "SECONDS", 0, "Of the measurement (10)", 0},
-    {"warmup", 'w', "SECONDS", 0, "Before it (0)", 0},
+    {"warmup", 'w', "SECONDS", 0, "Before it, once each connection has had a reply (0)", 0},
     {"rate", 'r', "N", 0, "Messages a second in all. Without it: as many as come back", 0},
     {"threads", 't', "N", 0, "Threads that share the connections (1)", 0},
     {"kind", 'k', "KIND", 0,
@@ -149,7 +149,8 @@ static const struct argp argp = {
     "HOST PORT",
     "Sends messages to an echo server, waits for each to come back, and tells how many did and how long it took; or "
     "loads a server in one of the other kinds."
-    "\vWith --rate, latency counts from the moment at which a message was due, whenever it could be sent. Exit status: "
+    "\vWith --rate, latency counts from the moment at which a message was due, whenever it could be sent. "
+    "Replies that come after the end, or not within a second, count in the latencies, too. Exit status: "
     "0; 1: connections failed or were lost; 2: bad arguments; 130: interrupted, after the report of what was measured.",
     children,
     NULL,
@@ -161,6 +162,7 @@ typedef struct report {
     const histogram *latency;
     uint64_t messages, unfinished;
     unsigned connected, lost;
+    double ready; /* seconds until all had connected, and had a first reply */
     double seconds;
     load_usage begin, end; /* of the server */
     bool usage;            /* they are known */
@@ -192,7 +194,7 @@ enum { QUANTILES = sizeof quantiles / sizeof quantiles[0] };
 static void print_text(const report *r) {
     printf("%llu messages of %zu bytes in %.2f s: %.0f a second, %.2f MB/s each way\n", (unsigned long long)r->messages,
            settings.size, r->seconds, per_second(r), per_second(r) * (double)settings.size / 1e6);
-    printf("%u connections, %u lost", r->connected, r->lost);
+    printf("%u connections, ready after %.3f s, %u lost", r->connected, r->ready, r->lost);
     if (r->error != 0)
         printf(" (%s)", gentcp_error_name(r->error));
     printf("; %llu messages without a reply\n", (unsigned long long)r->unfinished);
@@ -219,14 +221,14 @@ static json_t *latency_json(const histogram *latency) {
 }
 
 static bool write_json(const report *r) {
-    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:s, s:f, s:f, s:I, s:f, s:i, s:i, s:I, s:s, s:o}",
-                             "kind", kinds[settings.kind], "host", settings.host, "port", (int)settings.port,
-                             "connections", (int)settings.connections, "threads", (int)settings.threads, "pipeline",
-                             (int)settings.pipeline, "size", (json_int_t)settings.size, "packet",
-                             packet_name(settings.socket.packet), "rate", settings.rate, "seconds", r->seconds,
-                             "messages", (json_int_t)r->messages, "messages_per_second", per_second(r), "connected",
-                             (int)r->connected, "lost", (int)r->lost, "unfinished", (json_int_t)r->unfinished, "error",
-                             r->error != 0 ? gentcp_error_name(r->error) : "", "latency_us", latency_json(r->latency));
+    json_t *json = json_pack(
+        "{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:i, s:I, s:s, s:o}", "kind",
+        kinds[settings.kind], "host", settings.host, "port", (int)settings.port, "connections",
+        (int)settings.connections, "threads", (int)settings.threads, "pipeline", (int)settings.pipeline, "size",
+        (json_int_t)settings.size, "packet", packet_name(settings.socket.packet), "rate", settings.rate,
+        "ready_seconds", r->ready, "seconds", r->seconds, "messages", (json_int_t)r->messages, "messages_per_second",
+        per_second(r), "connected", (int)r->connected, "lost", (int)r->lost, "unfinished", (json_int_t)r->unfinished,
+        "error", r->error != 0 ? gentcp_error_name(r->error) : "", "latency_us", latency_json(r->latency));
     bool written = false;
 
     if (r->usage) {
@@ -328,6 +330,7 @@ static bool watch(uint32_t threads, const sigset_t *signals, report *r) {
         }
         if (!opened && (begin = open_gate(threads)) != 0) {
             opened = true;
+            r->ready = (double)(load_now() - start) / 1e9;
             end = begin + (uint64_t)(settings.seconds * 1e9);
         }
         at = load_now();

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One process that sends messages on its connections, and waits for each to come back.
  *
+ * Before the measurement, each connection has had a message back: one that the server hasn't accepted yet would be
+ * waited for all the time, and measured never. After it, no more is sent, and the replies that are still to come count
+ * with the time that they took: those that take longest are the last to come.
+ *
  * Without a rate, every connection keeps `pipeline` messages under way. With one, messages have moments at which they
  * are due, and the time to the reply counts from there, whenever the message could be sent: a server that stalls is not
  * spared the requests that it would have got meanwhile. */
@@ -13,7 +17,7 @@
 
 #include "tools/gentcp/load.h"
 
-enum { TURN_MS = 50, SECOND = 1000000000, LAST_REPLIES_MS = 1000 };
+enum { TURN_MS = 50, SECOND = 1000000000, FIRST_REPLIES_S = 10, LAST_REPLIES_S = 1 };
 
 typedef struct connection {
     gentcp_socket socket;
@@ -31,6 +35,7 @@ typedef struct load {
     uint32_t *slots; /* index of a connection by its socket's id, plus 1; 0: empty */
     uint32_t slot_mask;
     uint32_t open, next;
+    uint64_t underway; /* messages, on all connections */
     uint8_t *message;
     uint64_t begin, end; /* of the measurement */
     uint64_t due;        /* when the next message is, with a rate */
@@ -61,6 +66,7 @@ static void blame(load *l, int error) {
 static void lose(load *l, connection *c, int error) {
     blame(l, error);
     l->worker->unfinished += c->underway;
+    l->underway -= c->underway;
     c->underway = 0;
     c->times = NULL;
     l->open--;
@@ -74,21 +80,33 @@ static void send_one(load *l, connection *c, uint64_t due) {
 
     c->times[at < l->settings->pipeline ? at : at - l->settings->pipeline] = due;
     c->underway++;
+    l->underway++;
     error = gentcp_send(c->socket, l->message, l->settings->size);
     if (error != 0)
         lose(l, c, error);
 }
 
-static void replied(load *l, connection *c, uint64_t at) {
+/* Of what ends, or is given up, once the measurement has begun. */
+static void count_latency(load *l, uint64_t due, uint64_t at) {
+    if (at >= l->begin && l->begin != 0)
+        histogram_add(&l->worker->latency, at > due ? at - due : 0);
+}
+
+/* Takes the oldest message under way off. */
+static void end_one(load *l, connection *c, uint64_t at) {
     uint64_t due = c->times[c->head];
 
     if (++c->head == l->settings->pipeline)
         c->head = 0;
     c->underway--;
-    if (at >= l->begin && at < l->end) {
-        histogram_add(&l->worker->latency, at > due ? at - due : 0);
+    l->underway--;
+    count_latency(l, due, at);
+}
+
+static void replied(load *l, connection *c, uint64_t at) {
+    end_one(l, c, at);
+    if (at >= l->begin && at < l->end)
         atomic_fetch_add_explicit(&l->worker->counts->messages, 1, memory_order_relaxed);
-    }
     if (l->interval == 0 && at < l->end)
         send_one(l, c, at);
 }
@@ -150,9 +168,13 @@ static void take(load *l, gentcp_message *message) {
     }
 }
 
+static bool due_before(const load *l, uint64_t moment) {
+    return l->interval != 0 && l->due < moment;
+}
+
 /* Sends what is due, as far as connections have room for it; the rest is sent late. */
 static void send_due(load *l, uint64_t at) {
-    while (l->due <= at && l->due < l->end) {
+    while (l->due <= at && due_before(l, l->end)) {
         connection *c = NULL;
         for (uint32_t tried = 0; tried < l->worker->connections && c == NULL; tried++) {
             connection *candidate = &l->connections[l->next];
@@ -167,14 +189,6 @@ static void send_due(load *l, uint64_t at) {
     }
 }
 
-static bool replies_missing(const load *l) {
-    for (uint32_t i = 0; i < l->worker->connections; i++) {
-        if (l->connections[i].underway != 0)
-            return true;
-    }
-    return false;
-}
-
 static void receive_for(load *l, int64_t timeout_ms) {
     gentcp_message message;
     int error = gentcp_receive(&message, l->settings->busy ? 0 : timeout_ms);
@@ -187,9 +201,23 @@ static void receive_for(load *l, int64_t timeout_ms) {
     }
 }
 
+static bool stopped(const load *l) {
+    return atomic_load_explicit(l->worker->stop, memory_order_relaxed);
+}
+
 /* Until the end of the measurement, or an end before. */
 static bool goes_on(const load *l, uint64_t at) {
-    return at < l->end && l->open != 0 && !atomic_load_explicit(l->worker->stop, memory_order_relaxed);
+    return at < l->end && l->open != 0 && !stopped(l);
+}
+
+static void await_first_replies(load *l) {
+    uint64_t at = load_now();
+    uint64_t last = at + (uint64_t)FIRST_REPLIES_S * SECOND;
+
+    for (uint32_t i = 0; i < l->worker->connections; i++)
+        send_one(l, &l->connections[i], at);
+    for (; at < last && l->underway != 0 && !stopped(l); at = load_now())
+        receive_for(l, TURN_MS);
 }
 
 static void exchange(load *l) {
@@ -197,7 +225,7 @@ static void exchange(load *l) {
 
     for (uint32_t i = 0; i < l->worker->connections && l->interval == 0; i++) {
         connection *c = &l->connections[i];
-        for (uint32_t n = 0; n < l->settings->pipeline && c->times != NULL; n++)
+        while (c->times != NULL && c->underway < l->settings->pipeline)
             send_one(l, c, load_now());
     }
     for (; goes_on(l, at); at = load_now()) {
@@ -211,15 +239,26 @@ static void exchange(load *l) {
     }
 }
 
+/* Those that don't come, and messages that were due and couldn't be sent, count with the time that was waited. */
 static void await_last_replies(load *l) {
     uint64_t at = load_now();
-    uint64_t last = at + (uint64_t)LAST_REPLIES_MS * 1000000;
+    uint64_t last = at + (uint64_t)LAST_REPLIES_S * SECOND;
 
-    l->end = 0; /* nothing is sent or counted any more */
-    for (; at < last && replies_missing(l); at = load_now())
+    if (at < l->end)
+        l->end = at;
+    for (; at < last && l->open != 0 && (l->underway != 0 || due_before(l, l->end)); at = load_now()) {
+        send_due(l, at);
         receive_for(l, TURN_MS);
-    for (uint32_t i = 0; i < l->worker->connections; i++)
-        l->worker->unfinished += l->connections[i].underway;
+    }
+    for (uint32_t i = 0; i < l->worker->connections; i++) {
+        connection *c = &l->connections[i];
+        for (; c->underway != 0; l->worker->unfinished++)
+            end_one(l, c, at);
+    }
+    for (; due_before(l, l->end); l->worker->unfinished++) {
+        count_latency(l, l->due, at);
+        l->due = (uint64_t)((double)l->due + l->interval);
+    }
 }
 
 static void upload(load *l) {
@@ -363,6 +402,8 @@ void *load_work(void *worker) {
 
     l.settings = l.worker->settings;
     ready = prepare(&l) && connect_all(&l);
+    if (ready && l.settings->kind == LOAD_ECHO)
+        await_first_replies(&l);
     l.begin = pass_gate(l.worker->gate);
     if (ready) {
         l.end = l.begin + (uint64_t)(l.settings->seconds * SECOND);
