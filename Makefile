@@ -120,8 +120,9 @@ check-otp-asan:
 	WERROR=$(WERROR) test/otp/run_asan build/otp-asan
 
 # The same programs that everything else is tested with.
-valgrind: build
+valgrind:
 	@tools/deps valgrind
+	@$(MAKE) --no-print-directory build
 	GENTCP_TEST_LAUNCHER='valgrind --quiet --suppressions=$(CURDIR)/test/valgrind.supp --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99' \
 	    GENTCP_TEST_SCALE=2 GENTCP_TEST_TIMEOUT=300 test/run build c
 

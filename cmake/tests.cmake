@@ -42,15 +42,6 @@ set(tests_without_poller c_host_block_test packet_test sys_test)
 set(tests_on_simulation engine_time_test) # see fuzz.cmake
 set(tests_of_smallest left_out_test) # see smallest.cmake
 
-find_package(PkgConfig QUIET)
-if(PkgConfig_FOUND)
-    pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
-endif()
-if(NOT TARGET PkgConfig::CMOCKA)
-    message(STATUS "Tests: skipped, no cmocka (Debian: libcmocka-dev pkg-config)")
-    return()
-endif()
-
 # gentcp_test(NAME PROGRAM [VARIABLE=VALUE])
 function(gentcp_test name program)
     add_test(NAME ${name} COMMAND ${PROJECT_SOURCE_DIR}/test/launch $<TARGET_FILE:${program}>)

@@ -56,6 +56,12 @@ exports_only_gentcp() {
         grep -q '^gentcp_' "$work/symbols"
 }
 
+# Without cmocka, jansson and libuv: what needs them is left out.
+configures_alone() {
+    PKG_CONFIG_LIBDIR=$work cmake -S "$(dirname "$0")/.." -B "$work/alone" &&
+        cmake --build "$work/alone" -t help | grep examples_echo_server
+}
+
 check "installs" installs
 check "installs the manual" test -s "$work/prefix/share/man/man3/gentcp_connect.3"
 check "find_package finds both libraries" find_package
@@ -65,6 +71,7 @@ check "a C++ program runs" "$work/outside/cxx"
 check "pkg-config serves the shared library" with_pkg_config
 check "pkg-config serves a static program" with_pkg_config_static
 check "the header is strict C11" header_alone
+check "what needs other libraries is left out without them" configures_alone
 check "the shared library exports gentcp_ only" exports_only_gentcp -D "$work/prefix"/lib*/libgentcp.so
 check "the static library exports gentcp_ only" exports_only_gentcp "$work/prefix"/lib*/libgentcp.a
 exit $failed
