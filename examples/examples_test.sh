@@ -160,6 +160,13 @@ http_server_tells_what_it_refuses() {
     connect && printf 'nonsense\r\n' >&$socket && hears $'HTTP/1.1 400 -\r' && disconnect && stop
 }
 
+# A reset would end the writing of a client that reads the answer afterwards.
+http_server_reads_what_it_refuses() {
+    start http_server && connect || return
+    printf 'POST / HTTP/1.1\r\nContent-Length: 1000001\r\n\r\n' >&$socket
+    hears $'HTTP/1.1 413 -\r' && head -c 1000001 /dev/zero >&$socket && disconnect && stop
+}
+
 # say_and_hear_the_end REQUEST: the server's answer, up to the end of the connection.
 say_and_hear_the_end() {
     connect && printf "$1" >&$socket && timeout 5 cat <&$socket >"$work/answer" && disconnect
@@ -211,7 +218,7 @@ for poller in epoll poll; do
         chat_server_drops_a_guest_who_never_reads rpc_answers rpc_server_serves_several_clients_at_once \
         rpc_server_refuses_a_packet_that_is_too_large rpc_client_tells_why_it_failed \
         http_server_answers_and_keeps_the_connection http_server_returns_a_large_body \
-        http_server_tells_what_it_refuses http_server_closes_when_asked_to \
+        http_server_tells_what_it_refuses http_server_reads_what_it_refuses http_server_closes_when_asked_to \
         http_server_takes_a_body_for_no_request http_server_stands_a_load; do
         check $name ", $poller"
     done

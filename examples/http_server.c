@@ -56,7 +56,9 @@ static void *work(void *listener) {
     while (gentcp_accept(*(gentcp_socket *)listener, GENTCP_INFINITY, &client) == 0) {
         while (serve_request(client)) {
         }
-        gentcp_shutdown(client, SHUT_WR); /* to close with something unread would take back what was sent */
+        /* To close with something unread would take back what was sent: a refused body is read, too. */
+        gentcp_shutdown(client, SHUT_WR);
+        gentcp_setopts(client, gentcp_options(GENTCP_PACKET(GENTCP_RAW)));
         for (int i = 0; i < MOST_LEFT && gentcp_recv_into(client, (char[4096]){0}, 4096, IDLE_MS) > 0; i++) {
         }
         gentcp_close(client);
@@ -65,8 +67,8 @@ static void *work(void *listener) {
 }
 
 int main(int argc, char **argv) {
-    const gentcp_option *http =
-        gentcp_options(GENTCP_PACKET(GENTCP_HTTP), GENTCP_PACKET_SIZE(8192), GENTCP_ACTIVE(false));
+    const gentcp_option *http = gentcp_options(GENTCP_PACKET(GENTCP_HTTP), GENTCP_PACKET_SIZE(8192),
+                                               GENTCP_ACTIVE(false), GENTCP_REUSEADDR(true));
     uint16_t port = (uint16_t)(argc > 1 ? strtol(argv[1], NULL, 10) : 8080);
     gentcp_socket listener;
     pthread_t thread;
