@@ -10,7 +10,6 @@
 ]).
 -import(gentcp_sockets, [await_messages/1]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
     what_is_received_comes_as_messages_by_default/1,
     an_active_socket_tells_each_line_in_a_message/1,
@@ -37,25 +36,12 @@
     without_exit_on_close_an_active_socket_is_told_the_end_once_and_sends_on/1
 ]).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
-
-groups() ->
-    gentcp_norm:groups(?MODULE, [
+ours() ->
+    [
         errors_the_end_and_tcp_passive_are_handed_over_too, an_owner_that_traps_exits_gets_none
-    ]).
-
-init_per_group(Group, Config) ->
-    [{side, gentcp_norm:side(Group)} | Config].
-
-end_per_group(_, _) ->
-    ok.
-
-side(Config) ->
-    proplists:get_value(side, Config).
+    ].
 
 %% ---- messages ----
 

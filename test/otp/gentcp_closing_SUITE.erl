@@ -9,7 +9,6 @@
     result/1, next/0, nothing_came/1, set/2, get/2, recv/2
 ]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
     close_waits_until_the_queue_is_sent/1,
     close_gives_up_after_5_seconds_without_progress/1,
@@ -31,27 +30,14 @@
 
 -define(WAIT, 30000).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
-
-groups() ->
-    gentcp_norm:groups(?MODULE, [
+ours() ->
+    [
         close_gives_up_after_5_seconds_without_progress,
         close_with_linger_0_tells_those_who_wait_to_send,
         owner_death_gives_up_on_a_peer_that_reads_nothing
-    ]).
-
-init_per_group(Group, Config) ->
-    [{side, gentcp_norm:side(Group)} | Config].
-
-end_per_group(_, _) ->
-    ok.
-
-side(Config) ->
-    proplists:get_value(side, Config).
+    ].
 
 %% ---- close ----
 

@@ -7,7 +7,7 @@
 
 -import(gentcp_norm, [close/1]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2, end_per_testcase/2]).
+-export([init_per_suite/1, end_per_suite/1, end_per_testcase/2]).
 -export([
     a_name_is_looked_up_and_all_its_addresses_are_tried/1,
     an_unknown_name_is_nxdomain/1,
@@ -24,31 +24,24 @@
 -define(NAME, "several.gentcp.test").
 -define(ADDRESSES, [{127, 0, 0, 1}, {127, 0, 0, 9}]).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
+%% On inet, a connection that is there at once may win against a timeout of 0.
+ours() ->
+    [connecting_with_timeout_0_is_timeout].
 
-groups() ->
-    %% On inet, a connection that is there at once may win against a timeout of 0.
-    gentcp_norm:groups(?MODULE, [connecting_with_timeout_0_is_timeout]).
-
-init_per_group(Group, Config) ->
+init_per_suite(Config) ->
     Lookup = inet_db:res_option(lookup),
     ok = inet_db:set_lookup([file]),
     [ok = inet_db:add_host(Address, [?NAME]) || Address <- ?ADDRESSES],
-    [{side, gentcp_norm:side(Group)}, {lookup, Lookup} | Config].
+    [{lookup, Lookup} | Config].
 
-end_per_group(_, Config) ->
+end_per_suite(Config) ->
     [ok = inet_db:del_host(Address) || Address <- ?ADDRESSES],
     ok = inet_db:set_lookup(proplists:get_value(lookup, Config)).
 
 end_per_testcase(_, _) ->
     ok = inet_db:set_lookup([file]).
-
-side(Config) ->
-    proplists:get_value(side, Config).
 
 listen(Address, Options) ->
     {ok, L} = gen_tcp:listen(0, [{ip, Address} | Options]),

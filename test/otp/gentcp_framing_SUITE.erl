@@ -6,7 +6,6 @@
 
 -import(gentcp_norm, [pair/2, close/1, say/2, hears/2, next/0, nothing_came/1, set/2, recv/2]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
     any_split_of_any_type_gives_recv_the_same_packets/1,
     any_split_of_any_type_gives_the_same_messages/1,
@@ -31,29 +30,16 @@
     lines_in_error_are_told_as_they_came/1
 ]).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
-
-groups() ->
-    gentcp_norm:groups(?MODULE, [
+ours() ->
+    [
         a_packet_longer_than_its_header_can_tell_is_emsgsize_and_sends_nothing,
         what_a_header_promises_costs_no_memory,
         a_line_comes_in_pieces_of_64_KiB_otherwise,
         a_line_ends_with_its_delimiter_which_is_taken_everywhere,
         a_line_of_http_is_as_long_as_64_KiB_otherwise
-    ]).
-
-init_per_group(Group, Config) ->
-    [{side, gentcp_norm:side(Group)} | Config].
-
-end_per_group(_, _) ->
-    ok.
-
-side(Config) ->
-    proplists:get_value(side, Config).
+    ].
 
 %% ---- however it comes ----
 

@@ -8,7 +8,6 @@
     pair/2, accepted/2, close/1, say/2, start/1, waits/1, result/1, next/0, nothing_came/1, set/2, recv/2
 ]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
     recv_of_a_length_waits_for_exactly_that_many_bytes/1,
     recv_of_a_long_length_puts_many_pieces_together/1,
@@ -40,28 +39,15 @@
 -define(LOCAL, {127, 0, 0, 1}).
 -define(MIB, (1 bsl 20)).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
-
-groups() ->
-    gentcp_norm:groups(?MODULE, [
+ours() ->
+    [
         without_option_buffer_a_recv_takes_more_than_its_default,
         bytes_that_a_dead_caller_was_to_get_go_to_the_next,
         a_connection_whose_accepter_died_goes_to_the_next,
         unrecv_serves_who_waits_and_the_owner_of_an_active_socket
-    ]).
-
-init_per_group(Group, Config) ->
-    [{side, gentcp_norm:side(Group)} | Config].
-
-end_per_group(_, _) ->
-    ok.
-
-side(Config) ->
-    proplists:get_value(side, Config).
+    ].
 
 %% ---- how much ----
 

@@ -10,7 +10,6 @@
 ]).
 -import(gentcp_sockets, [until/1]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
     a_send_that_finds_the_queue_empty_queues_all_and_returns/1,
     a_send_that_brings_the_queue_to_high_watermark_waits_as_does_every_later_one/1,
@@ -32,28 +31,15 @@
 
 -define(WAIT, 30000).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
-
-groups() ->
-    gentcp_norm:groups(?MODULE, [
+ours() ->
+    [
         senders_that_wait_are_served_in_order,
         send_waits_for_a_slow_peer_and_nothing_else_does,
         send_timeout_close_ends_a_socket_whatever_the_timeout,
         a_waiting_send_outlives_the_end_without_exit_on_close
-    ]).
-
-init_per_group(Group, Config) ->
-    [{side, gentcp_norm:side(Group)} | Config].
-
-end_per_group(_, _) ->
-    ok.
-
-side(Config) ->
-    proplists:get_value(side, Config).
+    ].
 
 %% ---- the queue ----
 

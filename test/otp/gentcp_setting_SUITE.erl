@@ -6,7 +6,6 @@
 
 -import(gentcp_norm, [pair/2, accepted/2, queued/2, pending/1, close/1, say/2, hears/2, set/2, get/2, recv/2]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
     a_buffer_of_less_than_nothing_is_a_bad_option/1,
     one_bad_option_of_several_and_none_is_applied/1,
@@ -29,23 +28,10 @@
 -define(WAIT, 30000).
 -define(LOCAL, {127, 0, 0, 1}).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
-
-groups() ->
-    gentcp_norm:groups(?MODULE, [a_buffer_of_less_than_nothing_is_a_bad_option, accept_hands_down_the_line_delimiter]).
-
-init_per_group(Group, Config) ->
-    [{side, gentcp_norm:side(Group)} | Config].
-
-end_per_group(_, _) ->
-    ok.
-
-side(Config) ->
-    proplists:get_value(side, Config).
+ours() ->
+    [a_buffer_of_less_than_nothing_is_a_bad_option, accept_hands_down_the_line_delimiter].
 
 %% ---- setting ----
 

@@ -10,7 +10,6 @@
 ]).
 -import(gentcp_sockets, [until/1]).
 
--export([all/0, suite/0, groups/0, init_per_group/2, end_per_group/2]).
 -export([
     shutdown_of_writing_ends_the_stream_after_what_is_queued/1,
     a_send_that_waits_goes_out_before_the_end_of_writing/1,
@@ -32,23 +31,10 @@
 -define(WAIT, 30000).
 -define(HOWS, [read, write, read_write]).
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+-include("gentcp_norm.hrl").
 
-all() ->
-    [{group, inet}, {group, gentcp}].
-
-groups() ->
-    gentcp_norm:groups(?MODULE, [shutdown_of_both_after_that_of_writing_follows_what_is_queued]).
-
-init_per_group(Group, Config) ->
-    [{side, gentcp_norm:side(Group)} | Config].
-
-end_per_group(_, _) ->
-    ok.
-
-side(Config) ->
-    proplists:get_value(side, Config).
+ours() ->
+    [shutdown_of_both_after_that_of_writing_follows_what_is_queued].
 
 %% ---- writing ----
 
