@@ -28,8 +28,6 @@
 
 extern GlobalContext *avm_vm; /* the VM; set once, before anything else here is called */
 gt_poller *avm_poller(void);
-/* Is the VM freeing everything, in an order of its own? */
-bool avm_ended(void);
 
 /* ---- nif.c: the native functions ---- */
 

@@ -21,7 +21,6 @@ enum { EVENTS_A_RUN = 64 }; /* the VM's listeners are locked meanwhile */
 GlobalContext *avm_vm;
 static gt_poller *poller;
 static gt_poller_user poller_user;
-static bool ended;
 
 gt_poller *avm_poller(void) {
     return poller;
@@ -32,24 +31,6 @@ static EventListener *ready(GlobalContext *vm, EventListener *this) {
     (void)gt_poller_run(poller, 0, EVENTS_A_RUN);
     avm_lookups_answer();
     return this;
-}
-
-bool avm_ended(void) {
-    return ended;
-}
-
-/* AtomVM frees all resources when it ends: the first that was made is the first to go. */
-static void first_gone(ErlNifEnv *env, void *resource) {
-    (void)env;
-    (void)resource;
-    ended = true;
-}
-
-static bool start_end(ErlNifEnv *env) {
-    ErlNifResourceTypeInit callbacks = {.members = 1, .dtor = first_gone};
-    ErlNifResourceType *type = enif_init_resource_type(env, "gentcp_vm", &callbacks, ERL_NIF_RT_CREATE, NULL);
-
-    return type != NULL && enif_alloc_resource(type, 0) != NULL;
 }
 
 /* False: no memory or no descriptors. What was begun then stays, for the next who tries. */
@@ -66,7 +47,7 @@ static bool start(GlobalContext *vm) {
     if (GENTCP_WITH_HTTP)
         otp_http_start(&env);
     gt_poller_user_init(&poller_user, malloc, free);
-    if (!start_end(&env) || !avm_sockets_start(&env))
+    if (!avm_sockets_start(&env))
         return false;
     listener = malloc(sizeof *listener); /* the VM frees it */
     if (listener == NULL)

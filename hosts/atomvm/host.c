@@ -15,12 +15,12 @@ static avm_socket *of(gt_socket *socket) {
 
 /* ---- sockets ---- */
 
-/* What is left when AtomVM ends is the operating system's to close and free. */
+/* When AtomVM ends it frees all resources and binaries, in an order of its own: buffers may have gone before. */
 static void socket_gone(ErlNifEnv *env, void *resource) {
     avm_socket *s = resource;
 
     (void)env;
-    if (!avm_ended())
+    if (!avm_vm->scheduler_stop_all)
         gt_socket_fini(&s->socket);
 }
 
