@@ -184,23 +184,29 @@ typedef struct race {
     atomic_bool stop;
 } race;
 
-/* In rounds of spin. The longest patience is as long as what is waited for takes: within the program, or by way of the
+/* In rounds of spin. The longest patience is longer than what is waited for takes: within the program, or by way of the
  * kernel. */
-enum { SHORT = 2000, LONG = 20000, MEETING = 1000 };
+enum { SHORT = 2000, LONG = 200000, MEETING = 1000 };
 
 static void spin(int rounds) {
     for (int i = 0; i < rounds; i++)
         atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Waits until the other one has come to that op, too; but hardly if it wasn't met before: it may not run just now. */
-static void meet(atomic_int *mine, const atomic_int *other, int i, bool *met) {
-    int most = *met ? MEETING : MEETING / 100;
+/* Waits until the other one has come to that op, too: in every other row for as long as it takes, and at each fourth op
+ * until the other one is done with it, so that each is first at times, wherever they run. Else for a moment: the other
+ * one may not run just now. */
+static void meet(race *r, atomic_int *mine, const atomic_int *other, int i, bool patiently) {
+    int awaited = patiently && i % 4 == 0 ? i + 1 : i;
 
     *mine = i;
-    for (int waited = 0; waited < most && *other < i; waited++)
+    for (int waited = 0; *other < awaited && (patiently || waited < MEETING); waited++) {
+        if (r->ended == r->begun || r->stop)
+            return;
         spin(1);
-    *met = *other >= i;
+        if (waited > MEETING) /* it may need this processor */
+            (void)sched_yield();
+    }
 }
 
 /* Gives a pending op up, and says what has become of it. */
@@ -243,12 +249,11 @@ static void *bring_along_the_row(void *argument) {
     race *r = argument;
 
     for (;;) {
-        bool met = true;
         wait_for(&r->begun, r->ended + 1, &r->stop);
         if (r->stop)
             return NULL;
         for (int i = 0; i < ROW; i++) {
-            meet(&r->other, &r->caller, i, &met);
+            meet(r, &r->other, &r->caller, i, r->begun % 2 == 1);
             r->bring(r, i);
         }
         r->other = -1;
@@ -279,16 +284,12 @@ static void start(race *r, int i, enum gt_op_kind kind, size_t length) {
 
 static void run_row(race *r) {
     enum call_state winner = IDLE;
-    bool met = true;
 
     r->caller = -1;
     r->begun++;
-    /* Where both have but one processor, each is first in every other row. */
-    while (r->begun % 2 == 0 && r->other < 0 && r->ended != r->begun)
-        (void)sched_yield();
     for (int i = 0; i < ROW; i++) {
         enum call_state before = winner;
-        meet(&r->caller, &r->other, i, &met);
+        meet(r, &r->caller, &r->other, i, r->begun % 2 == 0);
         winner = give_up(r, r->sockets[i], &r->calls[i]);
         r->turns += winner != before;
     }
