@@ -52,7 +52,7 @@ step(Step, World) ->
 
 %% One that is late in what it does gets the time to do it; what it did doesn't change.
 agree(Step, Inet, Ours, Since) ->
-    [I, G] = [differential_world:observe(World) || World <- [Inet, Ours]],
+    [I, G] = [differential_facts:observe(World) || World <- [Inet, Ours]],
     Same = differential_purpose:view(I, Inet) =:= differential_purpose:view(G, Inet),
     Waited = erlang:monotonic_time(millisecond) - Since,
     case Same orelse (Waited >= ?PART_MS andalso differential_purpose:parts(Step, I, G, Inet)) of
@@ -71,16 +71,16 @@ possible(Step, W) ->
         {receive_all, P, S, _} -> idle(P, W) andalso has(S, W);
         {controlling_process, P, S, _} -> idle(P, W) andalso has(S, W);
         {collect, P} -> idle(P, W);
-        {exit, P, _} -> differential_world:alive(P, W);
+        {exit, P, _} -> differential_facts:alive(P, W);
         {peer_connect, L, S} -> has(L, W) andalso is_new(S, W);
-        {peer_send, S, _} -> is_there(S, W) andalso not differential_world:peer_has_ended(S, W);
+        {peer_send, S, _} -> is_there(S, W) andalso not differential_facts:peer_has_ended(S, W);
         {peer_receive, S} -> is_there(S, W);
         {peer_shutdown, S} -> is_there(S, W);
         {peer_close, S} -> is_there(S, W);
         {peer_reset, S} -> is_there(S, W)
     end.
 
-idle(P, W) -> differential_world:idle(P, W).
-has(S, W) -> differential_world:has(S, W).
-is_new(S, W) -> not has(S, W) andalso not differential_world:had_peer(S, W).
-is_there(S, W) -> differential_world:peer_is_there(S, W).
+idle(P, W) -> differential_facts:idle(P, W).
+has(S, W) -> differential_facts:has(S, W).
+is_new(S, W) -> not has(S, W) andalso not differential_facts:had_peer(S, W).
+is_there(S, W) -> differential_facts:peer_is_there(S, W).

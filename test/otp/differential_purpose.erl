@@ -43,8 +43,8 @@ checked(Step) -> Step.
 
 %% On inet its place stays taken, and the next data is lost; gentcp keeps the data for the next recv.
 death_of_a_waiting_receiver({exit, P, _}, Inet) ->
-    case differential_world:call_of(P, Inet) of
-        {recv, S} -> differential_world:owner(S, Inet) =/= P;
+    case differential_facts:call_of(P, Inet) of
+        {recv, S} -> differential_facts:owner(S, Inet) =/= P;
         _ -> false
     end;
 death_of_a_waiting_receiver(_, _) -> false.
@@ -66,22 +66,22 @@ count_of_raw_data({call, _, S, setopts, [Options]}, Inet) ->
             [Packet | _] -> Packet =:= raw orelse Packet =:= 0;
             [] -> is_raw(S, Inet)
         end,
-    Loose = differential_world:unread(S, Inet) orelse lists:member(S, differential_world:loose(Inet)) orelse
+    Loose = differential_facts:unread(S, Inet) orelse lists:member(S, differential_facts:loose(Inet)) orelse
         lists:keymember(packet, 1, Options),
-    Counts = [Active || {active, Active} <- Options ++ differential_world:options(S, [active], Inet)],
+    Counts = [Active || {active, Active} <- Options ++ differential_facts:options(S, [active], Inet)],
     Raw andalso Loose andalso Counts =/= [] andalso hd(Counts) =/= true andalso hd(Counts) =/= false andalso
         (is_atom(hd(Counts)) orelse hd(Counts) > 0);
 count_of_raw_data({call, _, S, getstat, [Names]}, Inet) ->
-    lists:member(recv_cnt, Names) andalso (is_raw(S, Inet) orelse lists:member(S, differential_world:loose(Inet)));
+    lists:member(recv_cnt, Names) andalso (is_raw(S, Inet) orelse lists:member(S, differential_facts:loose(Inet)));
 count_of_raw_data(_, _) -> false.
 
 is_raw(S, Inet) ->
-    differential_world:options(S, [packet], Inet) =:= [{packet, 0}].
+    differential_facts:options(S, [packet], Inet) =:= [{packet, 0}].
 
 %% inet's header wraps around silently; gentcp says emsgsize.
 packet_too_large({call, _, S, send, [Data]}, Inet) ->
     Size = case Data of {much, Much} -> Much; foo -> 0; _ -> iolist_size(Data) end,
-    case differential_world:options(S, [packet], Inet) of
+    case differential_facts:options(S, [packet], Inet) of
         [{packet, 1}] -> Size > 255;
         [{packet, 2}] -> Size > 65535;
         _ -> false
@@ -92,17 +92,17 @@ packet_too_large(_, _) -> false.
 unrecv_of_packets({call, _, _, unrecv, [<<>>]}, _) -> true;
 unrecv_of_packets({call, _, S, unrecv, _}, Inet) -> not is_raw(S, Inet);
 unrecv_of_packets({call, _, S, setopts, [Options]}, Inet) ->
-    lists:keymember(packet, 1, Options) andalso differential_world:was_put_back(S, Inet);
+    lists:keymember(packet, 1, Options) andalso differential_facts:was_put_back(S, Inet);
 unrecv_of_packets(_, _) -> false.
 
 %% inet goes on waiting for as many bytes as the packet of the former type had to have.
 packet_type_within_a_packet({call, _, S, setopts, [Options]}, Inet) ->
-    lists:keymember(packet, 1, Options) andalso differential_world:in_a_packet(S, Inet);
+    lists:keymember(packet, 1, Options) andalso differential_facts:in_a_packet(S, Inet);
 packet_type_within_a_packet(_, _) -> false.
 
 %% Raw data has no boundaries: what comes to an active socket is one piece on both,
 much_before_accept({peer_send, S, Bytes}, Inet) ->
-    Sent = differential_world:sent_before_accept(S, Inet),
+    Sent = differential_facts:sent_before_accept(S, Inet),
     Sent > 0 andalso Sent + byte_size(Bytes) > 1400;
 much_before_accept(_, _) -> false.
 
@@ -115,7 +115,7 @@ stream_while_close_waits({call, _, S, Function, _}, Inet) when
 stream_while_close_waits({call, _, S, setopts, [Options]}, Inet) ->
     lists:keymember(active, 1, Options) andalso waits_in(close, S, Inet);
 stream_while_close_waits({call, _, S, send, _}, Inet) ->
-    waits_in(close, S, Inet) andalso differential_world:was_shut(S, Inet);
+    waits_in(close, S, Inet) andalso differential_facts:was_shut(S, Inet);
 stream_while_close_waits({receive_all, _, S, _}, Inet) -> waits_in(close, S, Inet);
 stream_while_close_waits({controlling_process, _, S, _}, Inet) -> waits_in(close, S, Inet);
 stream_while_close_waits({Act, S}, Inet) -> Act =/= peer_receive andalso waits_in(close, S, Inet);
@@ -124,25 +124,25 @@ stream_while_close_waits(_, _) -> false.
 
 %% On inet nobody closes it any more.
 death_of_one_who_closes({exit, P, _}, Inet) ->
-    case differential_world:call_of(P, Inet) of
-        {close, S} -> differential_world:owner(S, Inet) =/= P;
+    case differential_facts:call_of(P, Inet) of
+        {close, S} -> differential_facts:owner(S, Inet) =/= P;
         _ -> false
     end;
 death_of_one_who_closes(_, _) -> false.
 
 %% inet lets who waits in send or recv wait on until the queue is empty; gentcp's hear closed.
 close_while_others_wait({call, _, S, close, []}, Inet) ->
-    waits_in(send, S, Inet) orelse (waits_in(recv, S, Inet) andalso differential_world:queued(S, Inet));
+    waits_in(send, S, Inet) orelse (waits_in(recv, S, Inet) andalso differential_facts:queued(S, Inet));
 close_while_others_wait(_, _) -> false.
 
 %% Behind a sender that waits, inet counts the next one when its turn comes.
 counters_behind_a_queue({call, _, S, getstat, _}, Inet) ->
-    length([P || P <- [p1, p2, p3], differential_world:call_of(P, Inet) =:= {send, S}]) > 1;
+    length([P || P <- [p1, p2, p3], differential_facts:call_of(P, Inet) =:= {send, S}]) > 1;
 counters_behind_a_queue(_, _) -> false.
 
 %% What delay_send has queued goes out in a turn of its own: when is a matter of speed.
 queue_of_a_delayed_send({call, _, S, getstat, [Names]}, Inet) ->
-    lists:member(send_pend, Names) andalso differential_world:options(S, [delay_send], Inet) =:= [{delay_send, true}];
+    lists:member(send_pend, Names) andalso differential_facts:options(S, [delay_send], Inet) =:= [{delay_send, true}];
 queue_of_a_delayed_send(_, _) -> false.
 
 %% inet's recv waits on; gentcp's gets it.
@@ -151,15 +151,15 @@ unrecv_while_a_recv_waits(_, _) -> false.
 
 %% For inet a line that its buffer can't hold is too long, or comes in pieces; gentcp does so only if buffer was set.
 lines_longer_than_the_buffer({peer_send, S, Bytes}, Inet) ->
-    is_text(S, Inet) andalso differential_world:not_delivered(S, Inet) + byte_size(Bytes) > 1400;
+    is_text(S, Inet) andalso differential_facts:not_delivered(S, Inet) + byte_size(Bytes) > 1400;
 lines_longer_than_the_buffer({call, _, S, setopts, [Options]}, Inet) ->
     lists:any(fun({packet, Packet}) -> is_text(Packet); (_) -> false end, Options) andalso
-        differential_world:not_delivered(S, Inet) > 1400;
+        differential_facts:not_delivered(S, Inet) > 1400;
 lines_longer_than_the_buffer(_, _) -> false.
 
 %% inet gives it to the owner, as if the socket were active, and the recv waits on.
 recv_for_a_port({receive_all, _, S, _}, Inet) ->
-    differential_world:options(S, [deliver], Inet) =:= [{deliver, port}];
+    differential_facts:options(S, [deliver], Inet) =:= [{deliver, port}];
 recv_for_a_port({call, P, S, recv, _}, Inet) -> recv_for_a_port({receive_all, P, S, 0}, Inet);
 recv_for_a_port({call, _, S, setopts, [Options]}, Inet) ->
     lists:member({deliver, port}, Options) andalso
@@ -176,16 +176,16 @@ queue_of_an_orphan(Step, Inet) ->
             {controlling_process, _, Name, _} -> Name;
             _ -> none
         end,
-    S =/= none andalso not differential_world:alive(differential_world:owner(S, Inet), Inet) andalso
-        differential_world:queued(S, Inet).
+    S =/= none andalso not differential_facts:alive(differential_facts:owner(S, Inet), Inet) andalso
+        differential_facts:queued(S, Inet).
 
 %% inet lets who waits wait on until the queue has gone out; gentcp's hear closed.
 death_of_an_owner_others_wait_on({exit, P, _}, Inet) ->
     lists:any(
         fun(Q) ->
-            case differential_world:call_of(Q, Inet) of
+            case differential_facts:call_of(Q, Inet) of
                 {Function, S} when Q =/= P, Function =:= send orelse Function =:= recv orelse Function =:= close ->
-                    differential_world:owner(S, Inet) =:= P andalso differential_world:queued(S, Inet);
+                    differential_facts:owner(S, Inet) =:= P andalso differential_facts:queued(S, Inet);
                 _ ->
                     false
             end
@@ -196,19 +196,19 @@ death_of_an_owner_others_wait_on(_, _) -> false.
 
 %% A hand-over that finds tcp_closed leaves inet's socket passive.
 left_passive_after_the_end({controlling_process, P, S, _}, Inet) ->
-    differential_world:options(S, [exit_on_close], Inet) =:= [{exit_on_close, false}] andalso
-        differential_world:alive(P, Inet) andalso differential_world:has_messages(P, S, [tcp_closed], Inet);
+    differential_facts:options(S, [exit_on_close], Inet) =:= [{exit_on_close, false}] andalso
+        differential_facts:alive(P, Inet) andalso differential_facts:has_messages(P, S, [tcp_closed], Inet);
 left_passive_after_the_end(_, _) -> false.
 
 %% Behind a sender that waits, inet looks at the next one's data, or finds that the way out is shut, when its turn
 %% comes.
 refused_behind_a_queue({call, _, S, send, [Data]}, Inet) ->
-    (Data =:= foo orelse differential_world:was_shut(S, Inet)) andalso waits_in(send, S, Inet);
+    (Data =:= foo orelse differential_facts:was_shut(S, Inet)) andalso waits_in(send, S, Inet);
 refused_behind_a_queue(_, _) -> false.
 
 %% For inet a packet whose header its buffer can't hold is malformed.
 buffer_below_a_header({peer_send, S, _}, Inet) ->
-    differential_world:has(S, Inet) andalso buffer_below_a_header([], S, Inet);
+    differential_facts:has(S, Inet) andalso buffer_below_a_header([], S, Inet);
 buffer_below_a_header({call, _, S, setopts, [Options]}, Inet) ->
     lists:keymember(packet, 1, Options) andalso buffer_below_a_header(Options, S, Inet);
 buffer_below_a_header({accept, _, L, _}, Inet) ->
@@ -216,7 +216,7 @@ buffer_below_a_header({accept, _, L, _}, Inet) ->
 buffer_below_a_header(_, _) -> false.
 
 buffer_below_a_header(Options, S, Inet) ->
-    case Options ++ differential_world:options(S, [packet, buffer], Inet) of
+    case Options ++ differential_facts:options(S, [packet, buffer], Inet) of
         [] -> false;
         All -> proplists:get_value(buffer, All, 1460) < header_size(proplists:get_value(packet, All))
     end.
@@ -231,7 +231,7 @@ header_size(_) -> 4.
 %% inet reads on into the buffer that it has.
 buffer_set_amid_data({call, _, S, setopts, [Options]}, Inet) ->
     lists:keymember(buffer, 1, Options) andalso (is_text(S, Inet) orelse is_raw(S, Inet)) andalso
-        differential_world:had_peer(S, Inet) andalso differential_world:sent_by_peer(S, Inet) > 0;
+        differential_facts:had_peer(S, Inet) andalso differential_facts:sent_by_peer(S, Inet) > 0;
 buffer_set_amid_data(_, _) -> false.
 
 %% Accepted sockets don't inherit it from inet's.
@@ -243,7 +243,7 @@ line_delimiter_of_a_listener(_, _) -> false.
 http_lines_for_a_port(Step, Inet) ->
     {Options, Now} =
         case Step of
-            {call, _, S, setopts, [List]} -> {List, differential_world:options(S, [packet, deliver], Inet)};
+            {call, _, S, setopts, [List]} -> {List, differential_facts:options(S, [packet, deliver], Inet)};
             {connect, _, _, List, _} -> {List, []};
             {listen, _, _, List} -> {List, []};
             _ -> {[], []}
@@ -253,7 +253,7 @@ http_lines_for_a_port(Step, Inet) ->
         lists:any(fun({packet, Packet}) -> is_text(Packet) andalso Packet =/= line; (_) -> false end, All).
 
 is_text(S, Inet) ->
-    case differential_world:has(S, Inet) andalso differential_world:options(S, [packet], Inet) of
+    case differential_facts:has(S, Inet) andalso differential_facts:options(S, [packet], Inet) of
         [{packet, Packet}] -> is_text(Packet);
         _ -> false
     end.
@@ -262,7 +262,7 @@ is_text(Packet) ->
     lists:member(Packet, [line, http, http_bin, httph, httph_bin]).
 
 waits_in(Function, S, Inet) ->
-    lists:any(fun(P) -> differential_world:call_of(P, Inet) =:= {Function, S} end, [p1, p2, p3]).
+    lists:any(fun(P) -> differential_facts:call_of(P, Inet) =:= {Function, S} end, [p1, p2, p3]).
 
 %% ---- what is done to inet, so that it goes on as gentcp does ----
 
@@ -276,10 +276,10 @@ on_inet({listen, P, L, Options}, Inet, Run) ->
     {Later, Now} = lists:partition(fun is_dontroute/1, Options),
     set_later(L, Later, Run({listen, P, L, Now}, Inet));
 on_inet({controlling_process, P, S, To} = Step, Inet, Run) ->
-    Active = proplists:get_value(active, differential_world:options(S, [active], Inet)),
+    Active = proplists:get_value(active, differential_facts:options(S, [active], Inet)),
     Kinds = [tcp_error, tcp_passive, http],
-    IsOwner = differential_world:owner(S, Inet) =:= P,
-    case differential_world:alive(To, Inet) of
+    IsOwner = differential_facts:owner(S, Inet) =:= P,
+    case differential_facts:alive(To, Inet) of
         %% inet is left passive, and its messages have gone; gentcp changes nothing.
         false when IsOwner ->
             Messages = differential_world:take_messages(P, S, Inet),
@@ -289,13 +289,13 @@ on_inet({controlling_process, P, S, To} = Step, Inet, Run) ->
             differential_world:settle(After);
         %% inet passes on tcp and tcp_closed only.
         true when IsOwner, P =/= To ->
-            case differential_world:has_messages(P, S, Kinds, Inet) of
+            case differential_facts:has_messages(P, S, Kinds, Inet) of
                 false ->
                     Run(Step, Inet);
                 true ->
                     Messages = differential_world:take_messages(P, S, Inet),
                     After = Run(Step, Inet),
-                    Receiver = differential_world:owner(S, After),
+                    Receiver = differential_facts:owner(S, After),
                     ok = differential_world:give_messages(Receiver, Messages, After),
                     After
             end;
@@ -312,7 +312,7 @@ is_dontroute(_) -> false.
 set_later(S, Options, Inet) ->
     [
         ok = differential_world:set_options(S, [lists:last(Options)], Inet)
-     || Options =/= [], differential_world:has(S, Inet)
+     || Options =/= [], differential_facts:has(S, Inet)
     ],
     Inet.
 
@@ -324,7 +324,7 @@ peer(Peer) -> Peer.
 
 -spec view(differential_world:observation(), differential_world:world()) -> term().
 view(#{processes := Processes, results := Results, peers := Peers} = Observation, Inet) ->
-    Loose = differential_world:loose(Inet),
+    Loose = differential_facts:loose(Inet),
     maps:remove(unsettled, Observation#{
         peers := maps:map(fun(_, Peer) -> peer(Peer) end, Peers),
         results := [{P, seen(Result, Loose)} || {P, Result} <- Results],
@@ -335,7 +335,7 @@ view(#{processes := Processes, results := Results, peers := Peers} = Observation
 
 %% To a port, inet's accepted sockets give lists in either mode.
 to_port({S, {data, Data}} = Message, Inet) ->
-    case differential_world:was_accepted(S, Inet) of
+    case differential_facts:was_accepted(S, Inet) of
         true -> {S, {data, iolist_to_binary(Data)}};
         false -> Message
     end;
@@ -427,7 +427,7 @@ send_timeout_close(_, _, _, _) -> false.
 %% inet has sent the news to whoever sent last, who no longer waits for it; on gentcp the next send hears of it.
 reset_met_by_what_was_queued({call, P, S, send, _}, #{results := Inet}, #{results := Ours}, World) ->
     Inet =:= [{P, {error, enotconn}}] andalso Ours =:= [{P, {error, closed}}] andalso
-        (differential_world:peer_has_ended(S, World) orelse differential_world:was_shut(S, World));
+        (differential_facts:peer_has_ended(S, World) orelse differential_facts:was_shut(S, World));
 reset_met_by_what_was_queued(_, _, _, _) -> false.
 
 %% A second sender waits for inet's port, and not for an answer: when the port is gone, its data is called bad.
@@ -445,11 +445,11 @@ reset_for_what_was_not_read({Act, S}, #{peers := Inet}, #{peers := Ours}, World)
     Act =:= peer_receive; Act =:= peer_close
 ->
     case {Inet, Ours} of
-        {#{S := {State, econnreset, _}}, #{S := {State, closed, _}}} -> differential_world:sent_by_peer(S, World) > 0;
-        {#{S := behind}, #{S := {_, closed, _}}} -> differential_world:sent_by_peer(S, World) > 0;
+        {#{S := {State, econnreset, _}}, #{S := {State, closed, _}}} -> differential_facts:sent_by_peer(S, World) > 0;
+        {#{S := behind}, #{S := {_, closed, _}}} -> differential_facts:sent_by_peer(S, World) > 0;
         {#{S := {State, closed, _}}, #{S := {State, econnreset, _}}} ->
-            differential_world:sent_by_peer(S, World) > 0 andalso
-                not lists:member(differential_world:options(S, [packet], World), [[{packet, 0}], [{packet, line}]]);
+            differential_facts:sent_by_peer(S, World) > 0 andalso
+                not lists:member(differential_facts:options(S, [packet], World), [[{packet, 0}], [{packet, line}]]);
         _ -> false
     end;
 reset_for_what_was_not_read(_, _, _, _) -> false.
@@ -464,7 +464,7 @@ nothing_follows_tcp_closed(Step, #{processes := Inet}, #{processes := Ours}, Wor
                     S = socket_of(More),
                     (Messages -- [More] =:= Before orelse Messages =:= Before ++ [More]) andalso
                         (element(1, More) =:= tcp_error orelse is_unrecv(S, Step)) andalso
-                        (differential_world:options(S, [exit_on_close], World) =:= [{exit_on_close, false}] orelse
+                        (differential_facts:options(S, [exit_on_close], World) =:= [{exit_on_close, false}] orelse
                             lists:member({tcp_closed, S}, Before)); % it was so, then
                 _ ->
                     false
@@ -509,9 +509,9 @@ malformed_and_left_over(_, #{processes := Inet}, #{processes := Ours}, World) ->
     ).
 
 says_so_later(P, S, Messages, World) ->
-    differential_world:peer_is_there(S, World) andalso
+    differential_facts:peer_is_there(S, World) andalso
         begin
             After = differential_world:settle(differential_world:run({peer_send, S, <<0>>}, World)),
-            #{processes := #{P := {_, More}}} = differential_world:observe(After),
-            More =:= Messages orelse differential_world:unread(S, After)
+            #{processes := #{P := {_, More}}} = differential_facts:observe(After),
+            More =:= Messages orelse differential_facts:unread(S, After)
         end.

@@ -4,11 +4,10 @@
 %% peer. settle/1 waits until all has happened that it can cause; the kernel tells what has arrived and what was read.
 -module(differential_world).
 
--export([open/1, close/1, run/2, settle/1, take_results/1, observe/1]).
--export([alive/2, idle/2, call_of/2, has/2, had_peer/2, peer_is_there/2, peer_has_ended/2, sent_by_peer/2]).
--export([owner/2, socket/2, options/3, queued/2, loose/1, was_accepted/2, was_shut/2, was_put_back/2, in_a_packet/2]).
--export([unread/2, sent_before_accept/2, not_delivered/2]).
--export([set_options/3, has_messages/4, take_messages/3, give_messages/3, proper/1]).
+-export([open/1, close/1, run/2, settle/1, take_results/1]).
+-export([set_options/3, take_messages/3, give_messages/3, proper/1]).
+
+-import(differential_facts, [alive/2, expected/2, options/3, owner/2, peer/2, socket/2, unread/2, waits_in/3]).
 
 -export_type([world/0, step/0, name/0, process/0, observation/0]).
 
@@ -18,77 +17,9 @@
 -define(DRAIN_MS, 300).         % for bytes that may have been dropped
 -define(QUEUED, 5000000).       % more than Linux takes of one that doesn't get rid of it
 -define(WINDOW, 65536).         % of peers, so that one that doesn't read soon holds up its sender
+-define(ACK_NOW, {raw, 6, 12, <<1:32/native>>}). % TCP_QUICKACK of Linux
 
-%% Of Linux: struct tcp_info, a part of it, and what SO_MEMINFO says; the names of states.
--define(TCP_INFO, {raw, 6, 11, 208}).
--define(MEMORY, {raw, 1, 55, 36}).
--define(ACK_NOW, {raw, 6, 12, <<1:32/native>>}).
--define(ESTABLISHED, 1).
--define(FIN_WAIT_1, 4).
--define(FIN_WAIT_2, 5).
--define(CLOSED, 7).
--define(CLOSE_WAIT, 8).
--define(LISTENING, 10).
-
--type process() :: p1 | p2 | p3.
-%% Of sockets; a peer has the name of the socket that it is connected to.
--type name() :: s1 | s2 | s3 | l1 | l2.
--type step() ::
-    {connect, process(), name(), list(), peer | refused | late}
-    | {listen, process(), name(), list()}
-    | {accept, process(), name(), timeout()}
-    %% A function of gen_tcp or inet; the socket is its first argument.
-    | {call, process(), name(), atom(), list()}
-    %% recv until there is nothing, for raw data.
-    | {receive_all, process(), name(), timeout()}
-    | {controlling_process, process(), name(), process()}
-    %% Takes all messages out of the mailbox.
-    | {collect, process()}
-    | {exit, process(), term()}
-    | {peer_connect, name(), name()}
-    | {peer_send, name(), binary()}
-    | {peer_receive | peer_shutdown | peer_close | peer_reset, name()}.
--type observation() :: #{
-    results := [{process(), term()}],
-    processes := #{process() => {idle | busy | dead, [term()]}},
-    peers := #{name() => behind | {open | ended | gone, undefined | closed | econnreset, binary()}},
-    unsettled := [name() | process()]
-}.
-
--record(peer, {
-    socket :: gen_tcp:socket(),
-    number :: inet:port_number(),
-    sent = 0 :: non_neg_integer(),
-    owed = 0 :: non_neg_integer(),      % what the socket under test has taken to send
-    got = <<>> :: binary(),
-    over :: undefined | closed | econnreset,    % the end that it has read
-    did = nothing :: nothing | shutdown | close | reset
-}).
-
--record(call, {
-    step :: step(),
-    waits :: boolean(),         % may wait for ever
-    size = 0 :: non_neg_integer()       % of what a send sends, header included
-}).
-
--record(world, {
-    module :: gen_tcp | gentcp,
-    target :: gen_tcp:socket(),         % what sockets under test connect to
-    processes :: #{process() => pid()},
-    calls = #{} :: #{process() => #call{}},
-    results = [] :: [{process(), term()}],
-    sockets = #{} :: #{name() => gen_tcp:socket()},
-    owners = #{} :: #{name() => process()},
-    peers = #{} :: #{name() => #peer{}},
-    unsettled = [] :: [name() | process()],
-    loose = [] :: [name()],     % whose raw data may be cut elsewhere than in the other world
-    coming = [] :: [{name(), name()}],  % connections to listeners, in their order
-    accepted = [] :: [name()],
-    shut = [] :: [name()],      % whose way out was shut down
-    put_back = [] :: [name()],  % with bytes of unrecv
-    timed_out = [] :: [name()]  % whose last recv has timed out, perhaps in the middle of a packet
-}).
--opaque world() :: #world{}.
+-include("differential_world.hrl").
 
 -spec open(gen_tcp | gentcp) -> world().
 open(Module) ->
@@ -316,9 +247,9 @@ receive_once(Socket, Length, Timeout) ->
     gen_tcp:recv(Socket, Length, Timeout).
 
 receive_more(Socket, Length) ->
-    Before = kernel(Socket),
+    Before = differential_kernel:knows(Socket),
     Result = gen_tcp:recv(Socket, Length, 1),
-    case Result =:= {error, timeout} andalso kernel(Socket) =/= Before of
+    case Result =:= {error, timeout} andalso differential_kernel:knows(Socket) =/= Before of
         true -> receive_more(Socket, Length);
         false -> Result
     end.
@@ -397,9 +328,6 @@ add_peer(S, Socket, W) ->
     {ok, {_, Number}} = inet:sockname(Socket),
     put_peer(S, #peer{socket = Socket, number = Number}, W).
 
-peer(S, #world{peers = Peers}) ->
-    maps:get(S, Peers).
-
 put_peer(S, Peer, #world{peers = Peers} = W) ->
     W#world{peers = Peers#{S => Peer}}.
 
@@ -409,7 +337,7 @@ drain(S, W) ->
 
 drain(S, #peer{socket = Socket, got = Got} = Peer, Patience, W) ->
     _ = inet:setopts(Socket, [?ACK_NOW]),
-    Missing = byte_size(Got) < expected(S, W) orelse kernel_end(Socket) =/= open,
+    Missing = byte_size(Got) < expected(S, W) orelse differential_kernel:end_of(Socket) =/= open,
     case gen_tcp:recv(Socket, 0, case Missing of true -> 20; false -> 0 end) of
         {ok, Bytes} -> drain(S, Peer#peer{got = <<Got/binary, Bytes/binary>>}, ?DRAIN_MS div 20, W);
         {error, timeout} when Missing, Patience > 0 -> drain(S, Peer, Patience - 1, W);
@@ -417,38 +345,7 @@ drain(S, #peer{socket = Socket, got = Got} = Peer, Patience, W) ->
         {error, Reason} -> Peer#peer{over = Reason}
     end.
 
-expected(S, #world{calls = Calls} = W) ->
-    Sending = [Size || #call{step = {call, _, Name, send, _}, size = Size} <- maps:values(Calls), Name =:= S],
-    (peer(S, W))#peer.owed + lists:sum(Sending).
-
-kernel_end(Socket) ->
-    case kernel(Socket) of
-        #{state := State} when State =:= ?ESTABLISHED; State =:= ?FIN_WAIT_1; State =:= ?FIN_WAIT_2 -> open;
-        _ -> ended
-    end.
-
 %% ---- settling ----
-
-%% What the kernel knows of a socket. no_descriptor: closed, or the stream has ended.
-kernel(Socket) ->
-    case inet:getopts(Socket, [active, ?TCP_INFO, ?MEMORY]) of
-        {ok, [
-            {active, Active},
-            {raw, _, _, <<State, _:23/binary, Unacked:32/native, _:100/binary, Received:64/native, _:8/binary,
-                Unsent:32/native, _/binary>>},
-            {raw, _, _, <<Unread:32/native, _/binary>>}
-        ]} ->
-            #{
-                active => Active,
-                state => State,
-                backlog => Unacked,
-                received => Received,
-                unsent => Unsent,
-                unread => Unread
-            };
-        _ ->
-            no_descriptor
-    end.
 
 %% Until nothing is on its way: seen twice.
 -spec settle(world()) -> world().
@@ -457,7 +354,7 @@ settle(W) ->
 
 settle(W0, Before, Deadline) ->
     W = answers(W0),
-    Kernels = maps:map(fun(_, Socket) -> kernel(Socket) end, W#world.sockets),
+    Kernels = maps:map(fun(_, Socket) -> differential_kernel:knows(Socket) end, W#world.sockets),
     Processes = maps:map(fun(_, Pid) -> process_info(Pid, [status, message_queue_len]) end, W#world.processes),
     Unsettled =
         [S || {S, Kernel} <- maps:to_list(Kernels), not socket_settled(S, Kernel, W)] ++
@@ -490,7 +387,7 @@ process_settled([{status, Status} | _]) -> Status =:= waiting.
 
 socket_settled(_S, no_descriptor, _W) ->
     true;
-socket_settled(S, #{state := ?LISTENING, backlog := Backlog}, W) ->
+socket_settled(S, #{state := listen, backlog := Backlog}, W) ->
     alive(owner(S, W), W) andalso (Backlog =:= 0 orelse not waits_in(accept, S, W));
 socket_settled(S, Kernel, W) ->
     alive(owner(S, W), W) andalso arrived(Kernel, peer(S, W)) andalso
@@ -499,13 +396,13 @@ socket_settled(S, Kernel, W) ->
 
 %% All that the peer has done is there.
 arrived(#{state := State}, #peer{did = reset}) ->
-    State =:= ?CLOSED;
-arrived(#{state := ?CLOSED}, _) ->
+    State =:= close;
+arrived(#{state := close}, _) ->
     true;
 arrived(#{state := State}, #peer{did = Did}) when Did =/= nothing ->
-    State =/= ?ESTABLISHED andalso State =/= ?FIN_WAIT_1 andalso State =/= ?FIN_WAIT_2;
+    State =/= established andalso State =/= fin_wait1 andalso State =/= fin_wait2;
 arrived(#{received := Received}, #peer{socket = Socket, sent = Sent}) ->
-    case kernel(Socket) of
+    case differential_kernel:knows(Socket) of
         #{unsent := Unsent} -> Received + Unsent >= Sent;
         no_descriptor -> true
     end.
@@ -513,7 +410,7 @@ arrived(#{received := Received}, #peer{socket = Socket, sent = Sent}) ->
 %% What the peer won't read has met its reset, and what waits to be sent, too.
 wrote(S, #{state := State}, #peer{did = Did} = Peer, W) when Did =:= close; Did =:= reset ->
     Lost = expected(S, W) - byte_size(Peer#peer.got),
-    Lost =< 0 orelse (State =:= ?CLOSED andalso Lost < ?QUEUED);
+    Lost =< 0 orelse (State =:= close andalso Lost < ?QUEUED);
 wrote(_, _, _, _) -> true.
 
 was_read(_, #peer{did = reset}) -> false;
@@ -522,182 +419,11 @@ was_read(#{unread := Unread}, _) -> Unread =:= 0.
 wants_input(S, #{active := Active}, W) ->
     Active =/= false orelse waits_in(recv, S, W).
 
-waits_in(Function, S, #world{calls = Calls}) ->
-    lists:any(fun(#call{step = Step}) -> call_on(Step) =:= {Function, S} end, maps:values(Calls)).
-
-call_on({accept, _, L, _}) -> {accept, L};
-call_on({receive_all, _, S, _}) -> {recv, S};
-call_on({call, _, S, Function, _}) -> {Function, S};
-call_on(_) -> other.
-
-%% ---- looking ----
-
--spec observe(world()) -> observation().
-observe(#world{processes = Processes, calls = Calls, results = Results, peers = Peers} = W) ->
-    #{
-        results => lists:sort([{P, named(Result, W)} || {P, Result} <- Results]),
-        processes => maps:map(
-            fun(P, Pid) ->
-                case process_info(Pid, messages) of
-                    {messages, Messages} when is_map_key(P, Calls) -> {busy, named(Messages, W)};
-                    {messages, Messages} -> {idle, named(Messages, W)};
-                    undefined -> {dead, []}
-                end
-            end,
-            Processes
-        ),
-        peers => maps:map(fun(S, Peer) -> see_peer(S, Peer, W) end, Peers),
-        unsettled => W#world.unsettled
-    }.
-
-%% How much of a queue has got into the kernel, and whether an end lies behind it, is left to the kernel.
-see_peer(S, #peer{did = Did, over = Over, got = Got} = Peer, W) ->
-    case byte_size(Got) < expected(S, W) of
-        true -> behind;
-        false when Did =:= close; Did =:= reset -> {gone, Over, Got};
-        false -> {kernel_end(Peer#peer.socket), Over, Got}
-    end.
-
-%% Sockets by their names, addresses without the numbers of ports.
-named(Term, W) ->
-    Names = maps:from_list([{Socket, S} || {S, Socket} <- maps:to_list(W#world.sockets)]),
-    name(Term, Names).
-
-name(Term, Names) when is_map_key(Term, Names) -> maps:get(Term, Names);
-name({'$inet', gentcp, _}, _) -> of_a_failed_call;
-name(Port, _) when is_port(Port) -> of_a_failed_call;
-name({ok, {{_, _, _, _} = IP, Number}}, _) when is_integer(Number) -> {ok, {IP, port}};
-name({ok, Number}, _) when is_integer(Number) -> {ok, port};
-name({Tag, Socket, Data}, Names) -> {Tag, name(Socket, Names), Data};
-name(Tuple, Names) when is_tuple(Tuple) -> list_to_tuple([name(Part, Names) || Part <- tuple_to_list(Tuple)]);
-name([Head | Tail], Names) when is_tuple(Head) -> [name(Head, Names) | name(Tail, Names)];
-name(Term, _) -> Term.
-
-%% ---- asking ----
-
--spec alive(process(), world()) -> boolean().
-alive(P, #world{processes = Processes}) ->
-    is_process_alive(maps:get(P, Processes)).
-
--spec idle(process(), world()) -> boolean().
-idle(P, #world{calls = Calls} = W) ->
-    alive(P, W) andalso not is_map_key(P, Calls).
-
-%% What a process waits in.
--spec call_of(process(), world()) -> none | {atom(), name()}.
-call_of(P, #world{calls = Calls}) ->
-    case Calls of
-        #{P := #call{step = Step}} -> call_on(Step);
-        _ -> none
-    end.
-
--spec has(name(), world()) -> boolean().
-has(S, #world{sockets = Sockets}) ->
-    is_map_key(S, Sockets).
-
--spec peer_is_there(name(), world()) -> boolean().
-peer_is_there(S, #world{peers = Peers}) ->
-    case Peers of
-        #{S := #peer{did = Did}} -> Did =/= close andalso Did =/= reset;
-        _ -> false
-    end.
-
--spec had_peer(name(), world()) -> boolean().
-had_peer(S, #world{peers = Peers}) ->
-    is_map_key(S, Peers).
-
--spec peer_has_ended(name(), world()) -> boolean().
-peer_has_ended(S, #world{peers = Peers}) ->
-    case Peers of
-        #{S := #peer{did = nothing}} -> false;
-        #{S := _} -> true;
-        _ -> false
-    end.
-
--spec sent_by_peer(name(), world()) -> non_neg_integer().
-sent_by_peer(S, W) ->
-    (peer(S, W))#peer.sent.
-
--spec owner(name(), world()) -> process().
-owner(S, #world{owners = Owners}) ->
-    maps:get(S, Owners).
-
--spec socket(name(), world()) -> gen_tcp:socket().
-socket(S, #world{sockets = Sockets}) ->
-    maps:get(S, Sockets).
-
-%% [] if it has none any more.
--spec options(name(), [atom()], world()) -> [{atom(), term()}].
-options(S, Names, W) ->
-    case inet:getopts(socket(S, W), Names) of
-        {ok, Options} -> Options;
-        {error, _} -> []
-    end.
-
-%% Is there something in the kernel that the socket has not read?
--spec unread(name(), world()) -> boolean().
-unread(S, W) ->
-    case kernel(socket(S, W)) of
-        #{unread := Unread} -> Unread > 0;
-        no_descriptor -> false
-    end.
-
-%% Has it something to send still?
--spec queued(name(), world()) -> boolean().
-queued(S, W) ->
-    inet:getstat(socket(S, W), [send_pend]) =/= {ok, [{send_pend, 0}]}.
-
--spec was_put_back(name(), world()) -> boolean().
-was_put_back(S, #world{put_back = PutBack}) ->
-    lists:member(S, PutBack).
-
-%% Has the socket read a part of a packet, and waits for its rest?
--spec in_a_packet(name(), world()) -> boolean().
-in_a_packet(S, #world{timed_out = TimedOut} = W) ->
-    case kernel(socket(S, W)) of
-        no_descriptor -> false;
-        #{active := false, unread := Unread, state := State} ->
-            %% The peer's end is something unread as well.
-            lists:member(S, TimedOut) orelse waits_in(recv, S, W) orelse
-                ((Unread =:= 0 orelse State =:= ?CLOSE_WAIT) andalso not_delivered(S, W) =/= 0);
-        _ -> not_delivered(S, W) =/= 0
-    end.
-
-%% How many bytes the peer has sent that nobody has got.
--spec not_delivered(name(), world()) -> integer().
-not_delivered(S, #world{peers = Peers} = W) ->
-    case {Peers, inet:getstat(socket(S, W), [recv_oct])} of
-        {#{S := #peer{sent = Sent}}, {ok, [{recv_oct, Delivered}]}} -> Sent - Delivered;
-        _ -> 0
-    end.
-
--spec sent_before_accept(name(), world()) -> non_neg_integer().
-sent_before_accept(S, #world{sockets = Sockets}) when is_map_key(S, Sockets) -> 0;
-sent_before_accept(S, W) -> (peer(S, W))#peer.sent.
-
--spec was_accepted(name(), world()) -> boolean().
-was_accepted(S, #world{accepted = Accepted}) ->
-    lists:member(S, Accepted).
-
-%% Was the end of what it sends asked for?
--spec was_shut(name(), world()) -> boolean().
-was_shut(S, #world{shut = Shut}) ->
-    lists:member(S, Shut).
-
--spec loose(world()) -> [name()].
-loose(#world{loose = Loose}) ->
-    Loose.
+%% ---- for who compares ----
 
 -spec set_options(name(), list(), world()) -> ok | {error, term()}.
 set_options(S, Options, W) ->
     inet:setopts(socket(S, W), Options).
-
-%% Are there messages of that socket whose first elements are among the kinds?
--spec has_messages(process(), name(), [atom()], world()) -> boolean().
-has_messages(P, S, Kinds, #world{processes = Processes} = W) ->
-    Socket = socket(S, W),
-    {messages, Messages} = process_info(maps:get(P, Processes), messages),
-    lists:any(fun(M) -> is_of(Socket, M) andalso lists:member(element(1, M), Kinds) end, Messages).
 
 %% Out of the mailbox of a process that is idle.
 -spec take_messages(process(), name(), world()) -> [term()].
@@ -715,9 +441,6 @@ take_messages(Socket) ->
         Message when element(2, Message) =:= Socket; element(1, Message) =:= Socket -> [Message | take_messages(Socket)]
     after 0 -> []
     end.
-
-is_of(Socket, Message) ->
-    is_tuple(Message) andalso lists:member(Socket, tuple_to_list(Message)).
 
 -spec give_messages(process(), [term()], world()) -> ok.
 give_messages(P, Messages, #world{processes = Processes}) ->

@@ -254,7 +254,7 @@ peer(Module, Steps) ->
 %% What comes of the last step.
 seen(Module, Steps) ->
     World = lists:foldl(fun step/2, differential_world:open(Module), Steps),
-    Seen = differential_world:observe(World),
+    Seen = differential_facts:observe(World),
     ok = differential_world:close(World),
     Seen.
 
@@ -268,6 +268,6 @@ plain_recv(Module, Steps) ->
 
 plain_recv(Module, Steps, Lengths) ->
     World = lists:foldl(fun step/2, differential_world:open(Module), Steps),
-    Results = [gen_tcp:recv(differential_world:socket(s1, World), Length, 0) || Length <- Lengths],
+    Results = [gen_tcp:recv(differential_facts:socket(s1, World), Length, 0) || Length <- Lengths],
     ok = differential_world:close(World),
     Results.
