@@ -193,20 +193,22 @@ static void spin(int rounds) {
         atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Waits until the other one has come to that op, too: in every other row for as long as it takes, and at each fourth op
- * until the other one is done with it, so that each is first at times, wherever they run. Else for a moment: the other
- * one may not run just now. */
-static void meet(race *r, atomic_int *mine, const atomic_int *other, int i, bool patiently) {
-    int awaited = patiently && i % 4 == 0 ? i + 1 : i;
+/* Waits until the other one has come to that op, too; but hardly if it wasn't met before: it may not run just now.
+ * Four times in a row the patient one waits until the other is done with the op, so that each is first at times,
+ * wherever they run. */
+static void meet(race *r, atomic_int *mine, const atomic_int *other, int i, bool patient, bool *met) {
+    bool yields = patient && i % (ROW / 4) == 0;
+    int most = *met ? MEETING : MEETING / 100;
 
     *mine = i;
-    for (int waited = 0; *other < awaited && (patiently || waited < MEETING); waited++) {
+    for (int waited = 0; *other < i + yields && (yields || waited < most); waited++) {
         if (r->ended == r->begun || r->stop)
             return;
         spin(1);
         if (waited > MEETING) /* it may need this processor */
             (void)sched_yield();
     }
+    *met = *other >= i;
 }
 
 /* Gives a pending op up, and says what has become of it. */
@@ -249,11 +251,12 @@ static void *bring_along_the_row(void *argument) {
     race *r = argument;
 
     for (;;) {
+        bool met = true;
         wait_for(&r->begun, r->ended + 1, &r->stop);
         if (r->stop)
             return NULL;
         for (int i = 0; i < ROW; i++) {
-            meet(r, &r->other, &r->caller, i, r->begun % 2 == 1);
+            meet(r, &r->other, &r->caller, i, r->begun % 2 == 1, &met);
             r->bring(r, i);
         }
         r->other = -1;
@@ -284,12 +287,13 @@ static void start(race *r, int i, enum gt_op_kind kind, size_t length) {
 
 static void run_row(race *r) {
     enum call_state winner = IDLE;
+    bool met = true;
 
     r->caller = -1;
     r->begun++;
     for (int i = 0; i < ROW; i++) {
         enum call_state before = winner;
-        meet(r, &r->caller, &r->other, i, r->begun % 2 == 0);
+        meet(r, &r->caller, &r->other, i, r->begun % 2 == 0, &met);
         winner = give_up(r, r->sockets[i], &r->calls[i]);
         r->turns += winner != before;
     }
