@@ -46,6 +46,15 @@ static void await_at_gate(int count) {
     pthread_mutex_unlock(&gate_lock);
 }
 
+static bool anybody_at_gate(void) {
+    bool anybody;
+
+    pthread_mutex_lock(&gate_lock);
+    anybody = at_gate > 0;
+    pthread_mutex_unlock(&gate_lock);
+    return anybody;
+}
+
 /* ---- the names ---- */
 
 static struct addrinfo *info_of(const char *address) {
@@ -202,8 +211,9 @@ static void a_timeout_of_0_is_timeout_after_the_options_were_checked(void **stat
 static void the_timeout_covers_the_lookup(void **state) {
     (void)state;
     set_gate(false);
-    assert_int_equal(connect_status("slow.test", 1, NULL, BRIEFLY), GENTCP_TIMEOUT);
-    await_at_gate(1);
+    do /* the first may be given up before any thread has taken it */
+        assert_int_equal(connect_status("slow.test", 1, NULL, BRIEFLY), GENTCP_TIMEOUT);
+    while (!anybody_at_gate());
     set_gate(true);
     await_at_gate(0);
 }

@@ -265,7 +265,7 @@ only_when_open() ->
 no_list() -> elements([foo, {active, once}, <<>>, [{nodelay, true} | foo], [foo | {nodelay, true}]]).
 
 bad_option() ->
-    elements([foo, {active, 32768}, {active, maybe}, {packet, 3}, {packet_size, -1}, {mode, foo}, {nodelay, 1},
+    elements([foo, {active, 32768}, {active, 'maybe'}, {packet, 3}, {packet_size, -1}, {mode, foo}, {nodelay, 1},
               {linger, true}, {priority, foo}, {header, -1}, {send_timeout, -1}, 17]).
 
 names() ->

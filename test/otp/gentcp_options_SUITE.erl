@@ -332,7 +332,7 @@ bad_options_exit_and_setopts_is_einval(_) ->
     Bad = [
         [foo],
         [{foo, 1}],
-        [{active, maybe}],
+        [{active, 'maybe'}],
         [{active, 40000}],
         [{active, 1 bsl 70}],
         [{nodelay, 1}],
