@@ -32,14 +32,6 @@ static void end_thread(void *arg) {
     *thread = (otp_thread){0};
 }
 
-bool otp_data_start(void) {
-    static bool started;
-
-    if (!started)
-        started = pthread_key_create(&thread_end, end_thread) == 0;
-    return started;
-}
-
 void otp_thread_begin(void) {
     otp_thread_state.env = enif_alloc_env();
     (void)pthread_setspecific(thread_end, &otp_thread_state); /* if it fails, a dying thread leaks this */
@@ -149,8 +141,8 @@ void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary) {
  * much. A process that collects before the next one reads leaves it the memory that is in the cache.
  *
  * The emulator collects when binaries fill a process's virtual binary heap, which it makes larger for one that goes on
- * using what it has. So such a process gets one that nothing refers to, as large as the smallest such heap. Nobody
- * looks at its bytes: it takes address space, and no memory. */
+ * using what it has. So such a process gets one that it doesn't keep, as large as the smallest such heap. Nobody looks
+ * at its bytes: it takes address space, and no memory. */
 enum {
     VIRTUAL_HEAP = 46422 * 8, /* bytes: min_bin_vheap_size, by default */
     READ_UNIT = 16 * 1024,    /* bytes: what is received is large */
@@ -159,7 +151,30 @@ enum {
     READ_BY_OTHERS = 512 * 1024 / READ_UNIT,
 };
 
-static uint8_t nothing[VIRTUAL_HEAP + 8];
+static ErlNifEnv *garbage_env;
+static ERL_NIF_TERM garbage;
+
+static bool make_garbage(void) {
+    ErlNifBinary binary;
+
+    if (!enif_alloc_binary(VIRTUAL_HEAP + 8, &binary))
+        return false;
+    garbage_env = enif_alloc_env();
+    if (garbage_env == NULL) {
+        enif_release_binary(&binary);
+        return false;
+    }
+    garbage = enif_make_binary(garbage_env, &binary);
+    return true;
+}
+
+bool otp_data_start(void) {
+    static bool started;
+
+    if (!started)
+        started = (garbage_env != NULL || make_garbage()) && pthread_key_create(&thread_end, end_thread) == 0;
+    return started;
+}
 
 bool otp_note_read(otp_socket *s, const gt_data *data) {
     static atomic_uint total; /* bytes; it wraps round */
@@ -182,15 +197,15 @@ void otp_note_fragment(otp_socket *s) {
     __atomic_store_n(&s->litters, true, __ATOMIC_RELAXED);
 }
 
-void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *s) {
-    (void)enif_make_resource_binary(env, s, nothing, sizeof nothing);
+void otp_collect_after_receiving(ErlNifEnv *env) {
+    (void)enif_make_copy(env, garbage);
 }
 
 void otp_collect_before_waiting(ErlNifEnv *env, otp_socket *s) {
     if (!__atomic_load_n(&s->litters, __ATOMIC_RELAXED))
         return;
     __atomic_store_n(&s->litters, false, __ATOMIC_RELAXED);
-    (void)enif_make_resource_binary(env, s, nothing, sizeof nothing);
+    (void)enif_make_copy(env, garbage);
 }
 
 /* ---- segments ---- */

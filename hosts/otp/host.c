@@ -452,7 +452,7 @@ static int deliver(gt_socket *socket, const gt_message *m) {
     else if (as_binary)
         data = with_header(env, binary = otp_data_binary(env, &m->data), &m->data, s->shape.header);
     if (collects)
-        otp_collect_after_receiving(env, s);
+        otp_collect_after_receiving(env);
     taken = otp_send_ordered(s, &s->owner, collects ? env : NULL, message_term(env, s, m, data));
     if (as_binary && taken)
         otp_data_taken(&m->data);

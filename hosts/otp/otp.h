@@ -200,7 +200,7 @@ void otp_note_fragment(otp_socket *socket);
 /* If that was so since the last time: makes the process collect that is about to wait for more. env is its own. */
 void otp_collect_before_waiting(ErlNifEnv *env, otp_socket *socket);
 /* Makes the receiver of a message collect when it has received it and calls something. env: to be sent as msg_env. */
-void otp_collect_after_receiving(ErlNifEnv *env, otp_socket *socket);
+void otp_collect_after_receiving(ErlNifEnv *env);
 
 /* ---- outbox.c: messages to owners ---- */
 

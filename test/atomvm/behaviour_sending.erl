@@ -45,7 +45,7 @@ iodata(T, I) ->
 
 no_iodata(T, I) ->
     {H, P} = pair(T, I),
-    Answers = [T:send(H, Data) || Data <- [foo, 1, [foo], [256], {}]],
+    Answers = [T:send(H, Data) || Data <- [foo, [foo], [256], {}]],
     ok = T:send(H, <<"good">>),
     {Answers, T:recv(P, 0, 5000)}.
 

@@ -189,7 +189,11 @@ either_watermark_drags_the_other(Config) ->
 send_of_no_iodata_is_einval(Config) ->
     Side = side(Config),
     {S, P} = pair(Side, []),
-    [?assertEqual({error, einval}, Side:send(S, Data)) || Data <- [foo, 1, <<1:4>>, [1 | foo], [300], {a}, #{}]],
+    %% OTP 27's inet sends a byte that isn't in a list.
+    [
+        ?assertEqual({error, einval}, Side:send(S, Data))
+     || Data <- [1 || Side =:= gentcp] ++ [foo, <<1:4>>, [1 | foo], [300], {a}, #{}]
+    ],
     ?assertEqual(ok, Side:send(S, ["still ", [$h | <<"ere">>]])),
     hears(P, "still here"),
     close([S, P]).

@@ -361,7 +361,7 @@ give_back() ->
 %% where no cache has it. So calls that messages follow make sure that there is room for one, by a collection if there
 %% isn't: an update of a map that changes nothing first asks for the room of a copy, and then makes none.
 make_room(Map) ->
-    Map#{1 := 0}.
+    Map#{1 := 0, 2 := 0}.
 
 %% Begins a call that may have to wait. The compiler lets a receive that waits for a reference begin where the mailbox
 %% ended when that was made, however much there is in it. But it has to be kept in native code, and sent: where little is
