@@ -141,8 +141,9 @@ void otp_data_kept(const gt_data *data, ERL_NIF_TERM binary) {
  * much. A process that collects before the next one reads leaves it the memory that is in the cache.
  *
  * The emulator collects when binaries fill a process's virtual binary heap, which it makes larger for one that goes on
- * using what it has. So such a process gets one that it doesn't keep, as large as the smallest such heap. Nobody looks
- * at its bytes: it takes address space, and no memory. */
+ * using what it has. So such a process gets one that it doesn't keep, as large as the smallest such heap. Newer
+ * emulators look at what is allocated, not at what the term says: it is there once, for all. Nobody touches its bytes:
+ * it takes address space, and no memory. */
 enum {
     VIRTUAL_HEAP = 46422 * 8, /* bytes: min_bin_vheap_size, by default */
     READ_UNIT = 16 * 1024,    /* bytes: what is received is large */

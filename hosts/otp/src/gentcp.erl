@@ -359,7 +359,8 @@ give_back() ->
 %% step larger at the next garbage collection. A process that allocates next to nothing itself, as one that echoes,
 %% would always fill its heap with messages: after some hundred its heap takes 25 KB instead of 5, and each message lies
 %% where no cache has it. So calls that messages follow make sure that there is room for one, by a collection if there
-%% isn't: an update of a map that changes nothing first asks for the room of a copy, and then makes none.
+%% isn't: an update of a map that changes nothing first asks for the room of a copy, and then makes none. With one key a
+%% newer emulator would compare first.
 make_room(Map) ->
     Map#{1 := 0, 2 := 0}.
 
