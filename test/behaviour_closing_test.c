@@ -49,18 +49,16 @@ static void close_gives_up_after_5_seconds_without_progress(void **state) {
     int peer = connect_queued(JUST_PASSIVE, &socket, &full);
     char *got = malloc(full);
     call closer = {.make = make_close, .socket = socket};
-    int64_t before_progress, after;
+    int64_t progress;
 
     (void)state;
     assert_non_null(got);
     start(&closer);
     poll(NULL, 0, STALL); /* less than 5 seconds, and forgiven */
-    before_progress = now_ms();
     assert_int_equal(plain_read(peer, got, full, SOON), full);
-    after = now_ms();
+    progress = now_ms();
     assert_ok(finish(&closer));
-    assert_true(now_ms() - before_progress >= 4900);
-    assert_true(now_ms() - after < 9900);
+    assert_in_range(now_ms() - progress, 4900, 6500);
     assert_true(plain_read_to_end(peer) < QUEUED);
     free(got);
     close(peer);
@@ -74,7 +72,7 @@ static void close_gives_up_after_the_seconds_of_linger(void **state) {
 
     (void)state;
     assert_ok(gentcp_close(socket));
-    assert_in_range(now_ms() - begin, 950, 4900);
+    assert_in_range(now_ms() - begin, 950, 1900);
     assert_true(plain_read_to_end(peer) < full + QUEUED);
     close(peer);
 }
