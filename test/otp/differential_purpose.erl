@@ -5,6 +5,8 @@
 
 -export([left_out/2, on_inet/3, view/2, parts/4]).
 
+-import(differential_facts, [waits_in/3]).
+
 %% ---- what is not done, because the two do something else ----
 
 -spec left_out(differential_world:step(), differential_world:world()) -> boolean().
@@ -260,9 +262,6 @@ is_text(S, Inet) ->
 
 is_text(Packet) ->
     lists:member(Packet, [line, http, http_bin, httph, httph_bin]).
-
-waits_in(Function, S, Inet) ->
-    lists:any(fun(P) -> differential_facts:call_of(P, Inet) =:= {Function, S} end, [p1, p2, p3]).
 
 %% ---- what is done to inet, so that it goes on as gentcp does ----
 
