@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The program gentcp. Skipped where jansson, which writes its reports, isn't there.
-find_package(PkgConfig QUIET)
-if(PkgConfig_FOUND)
-    pkg_check_modules(JANSSON QUIET IMPORTED_TARGET jansson)
-endif()
+gentcp_find(JANSSON jansson)
 if(NOT TARGET PkgConfig::JANSSON)
     message(STATUS "Program gentcp: skipped, no jansson (Debian: libjansson-dev pkg-config)")
     return()
